@@ -46,6 +46,8 @@ mod recovery;
 mod reports;
 /// The guarantees: no leaked secret, no change in a dry run, and no edited plan.
 mod safety;
+/// Names, patterns, labels, and files: which tenants a command is about.
+mod selection;
 /// Random faults from seeds, in one process on a paused clock.
 mod simulation;
 /// A disk that is full, broken, or read-only: flowswap reports only what is stored, and the same command recovers.

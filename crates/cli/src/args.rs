@@ -24,7 +24,7 @@ pub(crate) use self::{
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, ResumeArgs, RollbackArgs},
-    tenants::{AcceptChanges, OneTenant, Select, StartedTenants},
+    tenants::{AcceptChanges, SELECTION, Select, StartedTenants, is_pattern},
 };
 #[cfg(feature = "sandbox")]
 pub(crate) use self::{
@@ -150,7 +150,7 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Show what each step proved, and what is still missing.
     #[command(after_help = examples::EVIDENCE)]
-    Evidence(OneTenant),
+    Evidence(Select),
     /// Show everything that was ever done for tenants, and who did it.
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),

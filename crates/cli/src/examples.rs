@@ -93,7 +93,9 @@ pub(crate) const STATUS: &str = r#"Examples:
   # Show all tenants
   flowswap status
   # Show two tenants, for a script
-  flowswap status acme globex --format json"#;
+  flowswap status acme globex --format json
+  # Show the tenants of a region that need somebody
+  flowswap status --label region=emea --state waiting,stuck,failed"#;
 
 pub(crate) const NEXT: &str = r#"Examples:
   # List all tenants that wait for a person
@@ -198,6 +200,8 @@ pub(crate) const AUDIT_EXPORT: &str = r#"Examples:
 pub(crate) const ROLLBACK: &str = r#"Examples:
   # Roll one tenant back; flowswap asks first
   flowswap rollback acme
+  # Roll all tenants of a region back, but for one
+  flowswap rollback --label region=emea --except globex
   # Roll all tenants back without being asked
   flowswap rollback --all --yes
   # End a stuck rollback, and keep acme migrated

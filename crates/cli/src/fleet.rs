@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     PLUGIN_PROCESS,
-    context::{Context, read_logbook, read_tenant},
+    context::{Context, read_tenant},
     display::progress::Progress,
     exit::{Exit, Failure},
     fetch::Fetcher,
@@ -60,15 +60,15 @@ impl Fleet {
         results
     }
 
-    /// Starts the plugins of the selected tenants, or of all of them without a selection. The sessions of a tenant are opened
-    /// when it is called first. If that fails, it answers every call with the error, and does not stop the others.
+    /// Starts the plugins of these tenants. The sessions of a tenant are opened when it is called first. If that fails, it answers every call with the error, and does not stop the others.
     pub(crate) async fn open(
         context: &Context,
         config: &Config,
-        selected: &[String],
+        names: &[String],
         ports: &Ports,
     ) -> Result<Self, Failure> {
-        let tenants = select(config, selected)?;
+        let names: BTreeSet<&String> = names.iter().collect();
+        let tenants: Vec<_> = config.tenants.iter().filter(|tenant| names.contains(&tenant.name)).collect();
         let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
         let names: BTreeSet<&str> = sides.map(|side| side.plugin.as_str()).collect();
         let effects = Arc::new(effects(config, ports)?);
@@ -106,45 +106,26 @@ impl Fleet {
     }
 }
 
-/// The tenants with these names, or all without a name.
-pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a TenantConfig>, Failure> {
-    if let Some(unknown) = names.iter().find(|name| config.tenant(name).is_none()) {
-        let failure = Failure::new(Exit::Usage, format!("the configuration has no tenant `{unknown}`"));
-        return Err(failure.hint("list the tenants: flowswap status"));
-    }
-    if config.tenants.is_empty() {
-        let failure = Failure::new(Exit::Usage, "the configuration has no tenant");
-        return Err(failure.hint("add a `[[tenant]]` or an `inventory`; `migrate.toml.example` shows both"));
-    }
-    let names: BTreeSet<&String> = names.iter().collect();
-    Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
-}
-
-/// Does the same for tenants that the journal knows. If the configuration no longer has some, the error says what the journal
-/// knows of them, so that they can be added again.
-pub(crate) async fn select_started<'a>(
-    config: &'a Config,
-    names: &[String],
-    logbook: &Logbook,
-) -> Result<Vec<&'a TenantConfig>, Failure> {
+/// Fails for tenants that the configuration does not have. The error says what the journal knows of them, so that they can be added
+/// again.
+pub(crate) async fn refuse_gone(config: &Config, names: &[String], logbook: &Logbook) -> Result<(), Failure> {
     let mut gone = Vec::new();
     for name in names.iter().filter(|name| config.tenant(name).is_none()) {
         let work = read_tenant(logbook, name).await?.and_then(|history| history.work);
-        gone.extend(work.map(|work| (name, describe_tables(&work.tenant))));
+        gone.push((name, work.map(|work| describe_tables(&work.tenant))));
     }
-    if gone.is_empty() {
-        return select(config, names);
+    let Some((first, _)) = gone.first() else { return Ok(()) };
+    let (names, tables): (Vec<_>, Vec<_>) = gone
+        .iter()
+        .filter_map(|(name, tables)| Some((format!("`{name}`"), format!("`{name}` with {}", tables.as_ref()?))))
+        .unzip();
+    if names.is_empty() {
+        let failure = Failure::new(Exit::Usage, format!("the configuration no longer has the tenant `{first}`"));
+        return Err(failure.hint("flowswap did not start to migrate it; to plan it again, add its `[[tenant]]`"));
     }
-    let names: Vec<_> = gone.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let tables: Vec<_> = gone.iter().map(|(name, tables)| format!("`{name}` with {tables}")).collect();
     let error = format!("the configuration no longer has what flowswap started to migrate: {}", names.join(", "));
     let hint = format!("add a `[[tenant]]` for each again, with its credentials: {}", tables.join("; "));
     Err(Failure::new(Exit::Usage, error).hint(hint))
-}
-
-/// The one tenant with this name, which the journal knows.
-pub(crate) async fn select_one(config: &Config, name: &str) -> Result<(), Failure> {
-    select_started(config, &[name.to_owned()], &*read_logbook(config).await?).await.map(drop)
 }
 
 /// The plugins of a planned tenant, and the keys of its tables, as far as its plan knows them.

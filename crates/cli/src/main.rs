@@ -20,7 +20,9 @@ mod known;
 mod output;
 mod plugin_pins;
 mod plugin_search;
+mod question;
 mod report_files;
+mod selection;
 mod side;
 mod signing;
 #[cfg(feature = "sandbox")]

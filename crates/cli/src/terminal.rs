@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, BufWriter, IsTerminal, Write},
+    io::{self, BufWriter, Write},
 };
 
 use anstyle::{AnsiColor, Style};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     args::{Format, Global},
     display::text::{Show, Text, text},
-    exit::{Exit, Failure},
+    exit::Failure,
     full_command,
 };
 
@@ -92,28 +92,6 @@ impl Terminal {
             message += text!("\n\n{} {}", paint(Tone::Strong, "hint:"), hint);
         }
         self.say_always(&message);
-    }
-
-    /// Shows what is about to happen and asks for confirmation. Without a terminal, the user must pass `--yes`.
-    pub(crate) fn confirm(&self, what: &Text, question: &str, yes: bool) -> Result<(), Failure> {
-        if yes {
-            self.say(what);
-            return Ok(());
-        }
-        // The question makes no sense without this, so `--quiet` does not apply.
-        self.say_always(what);
-        if !io::stdin().is_terminal() {
-            let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
-            return Err(failure.hint("read what will happen, then pass `--yes`"));
-        }
-        let answer =
-            dialoguer::Confirm::new().with_prompt(text!("{}", question).into_string()).default(false).interact();
-        match answer.map_err(|dialoguer::Error::IO(error)| error) {
-            Ok(true) => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask for confirmation")(error)),
-            // Ctrl-C at the question means no.
-            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "you did not confirm, so nothing was done")),
-        }
     }
 }
 

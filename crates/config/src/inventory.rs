@@ -134,11 +134,13 @@ impl Reader {
             self.refuse(error.help("name the file (`….file`) or the variable (`….env`) that holds the secret"));
         } else if let Some((side, key)) = name.split_once('.') {
             let error = Diagnostic::new(format!("the column `{name}` does not set a key of a tenant"));
-            if !matches!(side, "provider" | "directory") {
+            if side == "labels" && !key.is_empty() {
+                return ColumnRole::Key(vec![side.to_owned(), key.to_owned()]);
+            } else if !matches!(side, "provider" | "directory" | "labels") {
                 self.refuse(
                     error
-                        .at(at, "expected `provider.…` or `directory.…`")
-                        .help(suggest(side, ["provider", "directory"])),
+                        .at(at, "expected `provider.…`, `directory.…`, or `labels.…`")
+                        .help(suggest(side, ["provider", "directory", "labels"])),
                 );
             } else if key.split('.').any(str::is_empty) {
                 self.refuse(error.at(at, "expected a key after every dot"));

@@ -33,6 +33,7 @@ impl Config {
 
 fn meaning(tenant: &TenantConfig) -> Value {
     let side = |side: &crate::SideConfig| json!({ "plugin": side.plugin, "table": side.written() });
-    let TenantConfig { name: _, app_data, owner, provider, directory } = tenant;
+    // Labels only select tenants.
+    let TenantConfig { name: _, app_data, owner, labels: _, provider, directory } = tenant;
     json!({ "app_data": app_data, "owner": owner, "provider": side(provider), "directory": side(directory) })
 }

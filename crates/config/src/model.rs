@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::{
@@ -59,6 +60,8 @@ pub struct TenantConfig {
     pub app_data: bool,
     /// The operator who is asked to carry out run sheets; any operator may if this is absent.
     pub owner: Option<String>,
+    /// What the tenant can be selected by, such as `region` = `emea`. A label changes nothing of what is done for a tenant.
+    pub labels: LiteMap<Arc<str>, String>,
     /// The org that issues the credentials.
     pub provider: Arc<SideConfig>,
     /// The directory that uses them.

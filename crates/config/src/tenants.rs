@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The keys of `[defaults]` that flowswap itself reads; all others are fields.
-const DEFAULT_KEYS: [&str; 4] = ["app_data", "owner", "provider", "directory"];
+const DEFAULT_KEYS: [&str; 5] = ["app_data", "owner", "labels", "provider", "directory"];
 
 impl Reader {
     /// Checks the strings of `[defaults]` once, and returns the fields that they use.
@@ -73,9 +73,11 @@ impl Reader {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);
+        let labels = self.read_labels(&draft, defaults);
         let provider = self.read_side(&draft, defaults, "provider").map(Arc::new);
         let directory = self.read_side(&draft, defaults, "directory").map(Arc::new);
-        Some(TenantConfig { app_data: app_data?, owner, provider: provider?, directory: directory?, name: draft.name })
+        let (provider, directory) = (provider?, directory?);
+        Some(TenantConfig { app_data: app_data?, owner, labels, provider, directory, name: draft.name })
     }
 
     /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.
@@ -114,6 +116,36 @@ impl Reader {
             self.refuse(error.at(node.at, "expected a name").help("leave `owner` out if any operator can do the work"));
         }
         Some(owner.to_owned())
+    }
+
+    /// Reads `labels`. The tenant's own labels are added to those of `[defaults]`, and replace those of the same name.
+    fn read_labels(&mut self, draft: &Draft, defaults: &Table) -> LiteMap<Arc<str>, String> {
+        let (own, default) = (draft.table.get("labels"), defaults.get("labels"));
+        let mut written = [own, default].into_iter().flatten();
+        if let Some(wrong) = written.find(|entry| entry.node.as_table().is_none()) {
+            self.refuse_kind("labels", &wrong.node, "a table such as `{ region = \"emea\" }`");
+            return LiteMap::new();
+        }
+        let table = self.merge(draft, table_of(own), table_of(default), false);
+        table
+            .into_iter()
+            .filter_map(|(name, entry)| Some((Arc::clone(&name), self.read_label(&name, &entry)?)))
+            .collect()
+    }
+
+    fn read_label(&mut self, name: &str, entry: &Entry) -> Option<String> {
+        if name.is_empty() || name.contains([',', '=']) || name.contains(char::is_whitespace) {
+            let error = Diagnostic::new(format!("`{name}` cannot be the name of a label"));
+            let error = error.at(entry.key_at, "expected a name without spaces, `,`, and `=`");
+            self.refuse(error.help("use a name such as `region`, so that `--label region=emea` selects tenants"));
+        }
+        let value = entry.node.as_plain_text().map(|value| value.trim().to_owned());
+        if value.as_ref().is_none_or(|value| value.is_empty() || value.contains(',')) {
+            let error = Diagnostic::new(format!("the label `{name}` has no valid value"));
+            let error = error.at(entry.node.at, "expected a text without `,`, such as \"emea\"");
+            self.refuse(error.help("leave the label out for tenants that do not have it"));
+        }
+        value
     }
 
     fn read_side(&mut self, draft: &Draft, defaults: &Table, side: &'static str) -> Option<SideConfig> {

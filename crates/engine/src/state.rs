@@ -19,6 +19,11 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// All verdicts, the best first.
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Migrated, Self::NotApplicable, Self::Blocked, Self::Unknown];
+}
+
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
@@ -205,6 +210,22 @@ pub enum TenantState {
 }
 
 impl TenantState {
+    /// All states.
+    pub const ALL: [Self; 12] = [
+        Self::Unplanned,
+        Self::Planned,
+        Self::Running,
+        Self::Swapped,
+        Self::Soaking,
+        Self::Retired,
+        Self::Finalized,
+        Self::Waiting,
+        Self::RollingBack,
+        Self::RolledBack,
+        Self::Stuck,
+        Self::Failed,
+    ];
+
     /// Whether the swap is done and confirmed. What comes after it needs no plan file and does not affect other tenants of
     /// the org.
     pub fn is_swapped_or_later(self) -> bool {

@@ -35,6 +35,9 @@ impl Running {
     }
 }
 
+/// The values of the label `region`, in turns.
+const REGIONS: [&str; 3] = ["emea", "amer", "apac"];
+
 impl Sim {
     /// Writes `ca.pem`, the tokens, [`Running::FILE`], and a `migrate.toml` for all tenants into the folder. Returns the
     /// path of `migrate.toml`. `plugins` is the text of its `[plugins]` tables, and may be empty.
@@ -83,7 +86,7 @@ variant_types = {{ plain = "{plain}", application-enabled = "{application_enable
             Interface::Rest => format!("plugin = \"rest\"\nbase_url = \"https://{}\"\n{GATEWAY}", self.gateway_host()),
             Interface::CieGuided => self.guided_defaults(),
         };
-        for tenant in self.tenants() {
+        for (tenant, region) in self.tenants().into_iter().zip(REGIONS.into_iter().cycle()) {
             let directory = match self.interface() {
                 Interface::Rest => format!("directory = {{ id = \"{}\" }}\n", tenant.directory_id),
                 Interface::CieGuided => self.guided_directory(&tenant),
@@ -91,7 +94,8 @@ variant_types = {{ plain = "{plain}", application-enabled = "{application_enable
             let SimTenant { name, app_data, domain, .. } = tenant;
             let _ = write!(
                 text,
-                "\n[[tenant]]\nname = \"{name}\"\napp_data = {app_data}\nprovider = {{ domain = \"{domain}\" }}\n{directory}",
+                "\n[[tenant]]\nname = \"{name}\"\napp_data = {app_data}\nlabels = {{ region = \"{region}\" }}\n\
+                 provider = {{ domain = \"{domain}\" }}\n{directory}",
             );
         }
         text

@@ -123,7 +123,7 @@ fn only_a_stuck_tenant_can_be_resolved() {
     lab.plan().expect(0);
     let resolve = |tenant: &str| lab.run(&["resolve", tenant, "--as", "applied", "--reason", "x", "--yes"]).expect(2);
     assert!(resolve("acme").stderr.contains("the tenant is planned; only a stuck tenant needs a decision"));
-    assert!(resolve("nobody").stderr.contains("the configuration has no tenant `nobody`"));
+    assert!(resolve("nobody").stderr.contains("there is no tenant `nobody`"));
     let none = lab.run(&["stuck"]).expect(0);
     assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "no tenant is stuck\n"));
 }

@@ -69,7 +69,7 @@ fn the_history_of_a_tenant_tells_everything_that_was_done() {
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     let is_recent = |event: &&serde_json::Value| time(event["at"].as_str().unwrap()) >= time(since);
     assert_eq!(recent["tenants"]["acme"].as_array().unwrap().len(), events.iter().filter(is_recent).count());
-    assert!(lab.run(&["history", "nobody"]).expect(2).stderr.contains("no record of the tenant `nobody`"));
+    assert!(lab.run(&["history", "nobody"]).expect(2).stderr.contains("there is no tenant `nobody`"));
     lab.audit(1);
 }
 

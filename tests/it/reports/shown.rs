@@ -90,7 +90,9 @@ fn some_tenants_are_shown_in_full() {
     assert_eq!(json["tenants"].as_array().unwrap().len(), 1);
     assert!(plan["tenants"].as_array().unwrap().contains(&json["tenants"][0]));
 
-    for (name, hint) in [("urgnet", "did you mean `urgent`?"), ("nobody", "list the tenants of the plan with `-v`")] {
+    for (name, hint) in
+        [("urgnet", "did you mean `urgent`?"), ("nobody", "list the tenants of the plan with `flowswap show -v`")]
+    {
         let refused = run_in(dir.path(), &["show", "plan.json", "urgent", name]).expect(2);
         let expect = format!("error: the plan has no tenant `{name}`\n\nhint: {hint}\n");
         assert_eq!((refused.stdout.as_str(), refused.stderr.as_str()), ("", expect.as_str()));

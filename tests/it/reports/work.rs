@@ -121,7 +121,7 @@ fn a_selection_with_nothing_in_it_says_what_there_is() {
     refuse("report --since 2999-01-01T00:00:00Z", "nothing in this range", "flowswap history");
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
-    refuse("report nobody", "no record of the tenant `nobody`", "flowswap status");
+    refuse("report nobody", "there is no tenant `nobody`", "flowswap status");
     refuse("report --run ffff", "no run of the journal begins with `ffff`", "(apply, ");
     refuse("report --run 0", "2 runs begin with `0`", "(rollback, ");
     refuse("report --since 2999-01-01T00:00:00Z", "the journal has nothing in this range", "the last runs: ");

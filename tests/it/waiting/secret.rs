@@ -72,7 +72,7 @@ fn the_secret_is_given_only_if_a_sheet_names_it() {
         ("initech", 2, "the tenant `initech` has no open run sheet; it is soaking"),
         ("hooli", 2, "the run sheet of the tenant `hooli` does not ask for a secret"),
         ("globex", 1, "names the secret `acme/provision/client_secret`, which belongs to another tenant"),
-        ("nobody", 2, "the configuration has no tenant `nobody`"),
+        ("nobody", 2, "there is no tenant `nobody`"),
     ] {
         let (ended, seen) = Terminal::start(command(story.dir(), &["secret", "copy", tenant, "--print"])).finish();
         assert_eq!(ended, code, "{seen}");

@@ -4,27 +4,28 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AcceptChanges, OneTenant, Select, parse_duration};
+use super::{AcceptChanges, SELECTION, Select, parse_duration};
 use crate::examples;
 
 #[derive(Debug, Args)]
 pub(crate) struct NextArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Only the tenants that wait for this owner.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) owner: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SheetArgs {
     #[command(flatten)]
-    pub(crate) tenant: OneTenant,
+    pub(crate) select: Select,
+    /// All tenants that wait for a person.
+    #[arg(long, help_heading = SELECTION, conflicts_with_all = ["tenants", "from"])]
+    pub(crate) all: bool,
     /// The format of the run sheet.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = SheetForm::Terminal)]
     pub(crate) form: SheetForm,
-    /// Write the run sheet to this file instead of stdout; `-` also means stdout.
-    #[arg(short, long, value_name = "FILE")]
+    /// Write the run sheet to this file instead of stdout; `-` also means stdout. With a folder such as `sheets/`, each tenant gets
+    /// a file in it.
+    #[arg(short, long, value_name = "FILE|DIR/")]
     pub(crate) output: Option<PathBuf>,
     /// Replace the file even if flowswap did not write it as a run sheet.
     #[arg(long, requires = "output")]
@@ -42,13 +43,24 @@ pub(crate) enum SheetForm {
     Html,
 }
 
+impl SheetForm {
+    /// How the names of such files end.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::Terminal => "txt",
+            Self::Markdown => "md",
+            Self::Html => "html",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Copy the secret to the clipboard for one minute.
     #[command(after_help = examples::SECRET_COPY)]
     Copy {
         #[command(flatten)]
-        tenant: OneTenant,
+        select: Select,
         /// Print the secret to this terminal instead; flowswap refuses a file or a pipe.
         #[arg(long)]
         print: bool,
@@ -58,10 +70,13 @@ pub(crate) enum SecretCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
-    pub(crate) tenant: OneTenant,
+    pub(crate) select: Select,
     /// A note for later readers; the journal keeps it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    /// Do not ask, even about more than 20 tenants.
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) changes: AcceptChanges,
 }
@@ -69,10 +84,13 @@ pub(crate) struct ConfirmArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DeclineArgs {
     #[command(flatten)]
-    pub(crate) tenant: OneTenant,
+    pub(crate) select: Select,
     /// Why nobody will carry it out; the journal keeps the reason.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    /// Do not ask, even about more than 20 tenants.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -88,9 +106,8 @@ pub(crate) struct WatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ResolveArgs {
-    /// The name of the tenant.
-    #[arg(value_name = "TENANT")]
-    pub(crate) tenant: String,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Whether the step that the tenant is stuck at took effect.
     #[arg(long = "as", value_enum, value_name = "WHAT")]
     pub(crate) effect: StepEffect,

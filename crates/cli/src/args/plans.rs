@@ -45,10 +45,8 @@ pub(crate) struct Faces {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) file: PlanFile,
-    /// Show each step of these tenants. Without a name, flowswap shows what tenants have in common only once; `-v` shows each step
-    /// of each tenant.
-    #[arg(value_name = "TENANT", conflicts_with_all = ["face", "reports"])]
-    pub(crate) tenants: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) faces: Faces,
 }

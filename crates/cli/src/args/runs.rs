@@ -8,6 +8,8 @@ use super::{AcceptChanges, PlanFile, Select, StartedTenants};
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) file: PlanFile,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long)]
     pub(crate) interactive: bool,

@@ -14,7 +14,8 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::{Fleet, select_started},
+    fleet::Fleet,
+    question::Question,
 };
 
 /// The report; scripts rely on its names.
@@ -40,9 +41,13 @@ pub(super) fn abandon_command(name: &str, tenant: &Overview) -> Option<String> {
 pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.tenants, &logbook).await?;
-    let chosen = started::choose(args, &logbook, |_, _| false).await?;
+    let selected = started::select(&config, args, &logbook).await?;
+    let chosen = started::choose(&selected, &logbook, |tenant, _| tenant.can_abandon()).await?;
     let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
+        let failure = Failure::new(Exit::Usage, "none of these tenants has a rollback that can be abandoned");
+        return Err(failure.hint("show the state of every tenant: flowswap status"));
+    }
     let mut what = Text::default();
     for (name, tenant) in &chosen {
         if !tenant.can_abandon() {
@@ -52,7 +57,7 @@ pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) 
         what += "\n";
     }
     let question = format!("End the rollback of {}, and keep the new client?", display::tenants(names.len()));
-    context.terminal.confirm(&what.trim_end(), &question, args.yes)?;
+    Question::about(names.len(), question).ask(context.terminal, &what.trim_end(), args.yes)?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

@@ -1,9 +1,9 @@
 //! `flowswap apply`: carries out the reviewed plan, and nothing else.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use flowswap_config::Config;
-use flowswap_engine::{Approval, Goal, Job, Overview, PlanFile};
+use flowswap_engine::{Approval, Goal, Job, Outline, Overview, PlanFile};
 use flowswap_host::quoted;
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
@@ -11,12 +11,14 @@ use jiff::SignedDuration;
 use super::{plan, started, status};
 use crate::{
     approvals::Approvals,
-    args::ApplyArgs,
+    args::{ApplyArgs, Select},
     context::{Context, NOTHING_DONE, read_logbook},
     display::{self, progress::OutputGate},
     exit::{Exit, Failure},
     fleet::Fleet,
     interactive::Interactive,
+    question::Question,
+    selection::{Candidate, Pool},
 };
 
 pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -27,8 +29,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
     check_head(&plan, args, &config)?;
-    let mut names: Vec<String> =
-        plan.outlines().filter(|tenant| tenant.steps > 0).map(|tenant| tenant.name.clone()).collect();
+    let mut names = select(&config, &plan, &args.select).await?;
     if names.is_empty() {
         return started::report_no_tenants(context, "the plan has no tenant to migrate");
     }
@@ -42,13 +43,15 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     }
     let lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
     let approvals = Approvals::read(&config, &args.file.plan, &plan)?;
-    let mut summary = display::plan::summarize(plan.head(), plan.outlines());
+    let meant: BTreeSet<&String> = names.iter().collect();
+    let outlines = plan.outlines().filter(|tenant| args.select.is_empty() || meant.contains(&tenant.name));
+    let mut summary = display::plan::summarize(plan.head(), outlines);
     if let Some(approvals) = &approvals {
         require_any(approvals, args, &config).await?;
         summary += approvals.summarize();
     }
-    let question = format!("Migrate {}?", display::tenants(names.len()));
-    context.terminal.confirm(&summary, &question, args.yes)?;
+    let question = Question::about(names.len(), format!("Migrate {}?", display::tenants(names.len())));
+    question.ask(context.terminal, &summary, args.yes)?;
     // Somebody may have withdrawn an approval while the question was open.
     let approvals = if args.yes { approvals } else { Approvals::read(&config, &args.file.plan, &plan)? };
 
@@ -78,6 +81,25 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     });
     let runner = started::runner(ports).approved_by(signed);
     started::execute(context, config, runner, &progress, Goal::Swapped, jobs, lost).await
+}
+
+/// The selected tenants for which the plan has steps. One that was written out and has none is an error.
+async fn select(config: &Config, plan: &PlanFile, args: &Select) -> Result<Vec<String>, Failure> {
+    let known = read_logbook(config).await?.overviews();
+    let outlines: Vec<_> = plan.outlines().collect();
+    let candidates = outlines.iter().map(|tenant| {
+        let candidate = Candidate::of(&tenant.name, config.tenant(&tenant.name), &known);
+        candidate.seen(tenant.verdict, tenant.findings.clone())
+    });
+    let selected = Pool::of_plan(candidates).select(args)?;
+    let meant: BTreeSet<&String> = selected.names.iter().collect();
+    let meant = outlines.iter().filter(|tenant| meant.contains(&tenant.name));
+    let (with_steps, without): (Vec<&Outline>, Vec<&Outline>) = meant.partition(|tenant| tenant.steps > 0);
+    if let Some(tenant) = without.iter().find(|tenant| selected.is_written(&tenant.name)) {
+        let error = format!("the plan has no steps for `{}`: it is {}", tenant.name, tenant.verdict);
+        return Err(Failure::new(Exit::Usage, error).hint(format!("see why: flowswap detect {}", tenant.name)));
+    }
+    Ok(with_steps.into_iter().map(|tenant| tenant.name.clone()).collect())
 }
 
 /// Fails early if nobody could be migrated: no tenant has enough approvals, and none was started with this plan.

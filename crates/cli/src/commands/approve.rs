@@ -21,6 +21,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     output::{Kind, NEW_PLAN, Output},
+    question::Question,
     signing,
 };
 
@@ -47,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
-    context.terminal.confirm(&describe(plan, &approvals, &classes), "Approve this?", args.yes)?;
+    Question::about(0, "Approve this?").ask(context.terminal, &describe(plan, &approvals, &classes), args.yes)?;
     let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
     let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;

@@ -24,7 +24,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::Fleet,
-    identity,
+    identity, selection,
     terminal::{Tone, paint},
 };
 
@@ -71,7 +71,8 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let config = context.load_config()?;
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
-    let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
+    let names = selection::select(&config, &ports.logbook, select)?.configured(&config, &ports.logbook).await?;
+    let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut checks = check_machine(context, &config, &fleet);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
     context.fail_if_stopped()?;

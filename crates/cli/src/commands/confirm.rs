@@ -1,40 +1,65 @@
 //! `flowswap confirm`: records that a person carried out the run sheet, then continues the tenant at once, so that the
 //! person sees whether flowswap can verify the claim.
 
-use flowswap_engine::{JournalError, OperatorError};
+use std::{collections::BTreeMap, sync::Arc};
+
+use flowswap_engine::{Goal, JournalError, OperatorError};
 
 use super::{
-    sheet::open_question,
+    sheet::{open_question, with_open_sheets},
     started::{self, RunPurpose},
     statement::Statement,
 };
 use crate::{
     args::ConfirmArgs,
-    context::{Context, read_tenant},
-    display::text::text,
+    context::{Context, read_logbook, read_tenant},
+    display::{
+        tenants,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
-    fleet::select_one,
+    question::Question,
+    selection,
 };
 
 pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, Failure> {
+    selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let name = &args.tenant.tenant;
-    select_one(&config, name).await?;
+    let names = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
+    let text = format!("Confirm the run sheets of {}?", tenants(names.len()));
+    if let Some(question) = Question::about_many(names.len(), text) {
+        question.ask(context.terminal, &Text::default(), args.yes)?;
+    }
     let note = args.note.as_ref().map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     let ports = context.run_ports(&config, context.progress()).await?;
-    let tenant = read_tenant(&ports.logbook, name).await?;
-    let question = open_question(name, tenant.as_ref())?;
-    for claim in &question.claims {
-        let claim = Statement::claim(&question.step, claim).show();
-        context.terminal.say(text!("{}; flowswap has not seen the change yet", claim));
+    let logbook = Arc::clone(&ports.logbook);
+    let mut steps = BTreeMap::new();
+    for name in &names {
+        let tenant = read_tenant(&logbook, name).await?;
+        let question = open_question(name, tenant.as_ref())?;
+        for claim in &question.claims {
+            let claim = Statement::claim(&question.step, claim).show();
+            context.terminal.say(text!("{}: {}; flowswap has not seen the change yet", name, claim));
+        }
+        steps.insert(name, question.step.clone());
     }
-    let step = question.step.clone();
-    let Some(overview) = ports.logbook.overview(name) else { return Err(no_open_sheet()) };
-    let purpose = RunPurpose::of(&overview).accepting(args.changes);
-    started::runner(ports).confirm(name, note).await.map_err(to_failure)?;
-    context.terminal.say(text!("recorded that you confirmed `{}` of {}; now checking it", step, name));
-    // The runner has released the journal, so the check can be an ordinary run.
-    started::continue_tenants(context, &config, std::slice::from_ref(name), Vec::new(), purpose).await
+    let runner = started::runner(ports);
+    let mut by_goal: BTreeMap<Goal, Vec<String>> = BTreeMap::new();
+    for (name, step) in steps {
+        let Some(overview) = logbook.overview(name) else { return Err(no_open_sheet()) };
+        runner.confirm(name, note.clone()).await.map_err(to_failure)?;
+        context.terminal.say(text!("recorded that you confirmed `{}` of {}", step, name));
+        by_goal.entry(RunPurpose::of(&overview).goal).or_default().push(name.clone());
+    }
+    context.terminal.say("now checking what was confirmed");
+    // The check is an ordinary run, so the journal must be free.
+    drop((runner, logbook));
+    let mut exit = Exit::Done;
+    for (goal, names) in by_goal {
+        let purpose = RunPurpose::to(goal).accepting(args.changes);
+        exit = started::worst(exit, started::continue_tenants(context, &config, &names, Vec::new(), purpose).await?);
+    }
+    Ok(exit)
 }
 
 /// Explains why a confirmation or a refusal was not recorded.

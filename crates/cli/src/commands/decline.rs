@@ -4,14 +4,28 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{confirm::to_failure, sheet::open_question, started, status};
+use super::{
+    confirm::to_failure,
+    sheet::{open_question, with_open_sheets},
+    started, status,
+};
 use crate::{
     args::DeclineArgs,
-    context::{Context, read_tenant},
-    display::text::{Text, text},
+    context::{Context, read_logbook, read_tenant},
+    display::{
+        tenants,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
-    fleet::select_one,
+    question::Question,
+    selection,
 };
+
+/// The reports of several tenants.
+#[derive(Serialize)]
+struct Reports<'a> {
+    tenants: &'a [Report],
+}
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
@@ -23,18 +37,32 @@ struct Report {
 }
 
 pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, Failure> {
+    selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let name = &args.tenant.tenant;
-    select_one(&config, name).await?;
+    let names = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
+    let question = Question::about_many(names.len(), format!("Decline the run sheets of {}?", tenants(names.len())));
+    if let Some(question) = question {
+        question.ask(context.terminal, &Text::default(), args.yes)?;
+    }
     let ports = context.run_ports(&config, context.progress()).await?;
     let logbook = Arc::clone(&ports.logbook);
-    let step = open_question(name, read_tenant(&logbook, name).await?.as_ref())?.step.clone();
-    started::runner(ports).decline(name, args.reason.trim().to_owned()).await.map_err(to_failure)?;
-
-    let tenant = logbook.overview(name);
-    let next = tenant.as_ref().and_then(|tenant| status::next_command(name, tenant));
-    let report = Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next };
-    context.terminal.report(&report, || text(&report))?;
+    let mut steps = Vec::new();
+    for name in &names {
+        steps.push(open_question(name, read_tenant(&logbook, name).await?.as_ref())?.step.clone());
+    }
+    let runner = started::runner(ports);
+    let mut declined = Vec::new();
+    for (name, step) in names.iter().zip(steps) {
+        runner.decline(name, args.reason.trim().to_owned()).await.map_err(to_failure)?;
+        let tenant = logbook.overview(name);
+        let next = tenant.as_ref().and_then(|tenant| status::next_command(name, tenant));
+        declined.push(Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next });
+    }
+    let shown = || declined.iter().map(text).collect();
+    match declined.as_slice() {
+        [one] if args.select.is_one_name() => context.terminal.report(one, shown)?,
+        _ => context.terminal.report(&Reports { tenants: &declined }, shown)?,
+    }
     Ok(Exit::Done)
 }
 

@@ -64,7 +64,7 @@ fn list_kept(dir: &Path) -> Text {
 
 /// Runs the commands that a person would type. Blocked and unknown tenants belong to the demo and are not failures.
 async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure> {
-    let everyone = || Select { tenants: Vec::new() };
+    let everyone = Select::default;
     let file = dir.join("plan.json");
 
     context.terminal.say(prompt_line("detect"));
@@ -79,6 +79,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
         context,
         &ApplyArgs {
             file: PlanFile { plan: file },
+            select: everyone(),
             interactive: false,
             digest: None,
             yes: true,
@@ -91,8 +92,8 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
-    let started =
-        StartedTenants { tenants: vec![tenant.clone()], all: false, yes: true, changes: AcceptChanges::default() };
+    let select = Select { tenants: vec![tenant.clone()], ..Select::default() };
+    let started = StartedTenants { select, all: false, yes: true, changes: AcceptChanges::default() };
     let back = RollbackArgs { started, interactive: false, abandon: false, reason: None };
     context.terminal.say(prompt_line(&format!("rollback {tenant} --yes")));
     let exit = rollback::run(context, &back).await?;

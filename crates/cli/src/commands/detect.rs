@@ -15,6 +15,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::Fleet,
+    selection,
 };
 
 /// The report; scripts rely on its names.
@@ -41,9 +42,12 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let config = context.load_config()?;
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
-    let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
-    let tenants = fleet.each(&config, &progress, assess_tenant).await;
+    let (before, after) = select.split_by_look();
+    let names = selection::select(&config, &ports.logbook, &before)?.configured(&config, &ports.logbook).await?;
+    let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
+    let mut tenants = fleet.each(&config, &progress, assess_tenant).await;
     context.fail_if_stopped()?;
+    selection::keep_seen(&mut tenants, &after, |row| (&row.name, row.verdict, &row.findings))?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));
     let report = Report { tenants };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;

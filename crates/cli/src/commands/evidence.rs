@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{outstanding::Outstanding, request::Request, statement::Statement};
 use crate::{
-    args::OneTenant,
+    args::Select,
     context::{Context, read_logbook, read_tenant},
     display::{
         show_sources,
@@ -16,7 +16,7 @@ use crate::{
         tone_of_state,
     },
     exit::{Exit, Failure},
-    fleet::select,
+    selection,
     terminal::{Tone, paint},
 };
 
@@ -79,19 +79,36 @@ struct HandedOver {
     way: HandoverChannel,
 }
 
-pub(crate) async fn run(context: &Context, args: &OneTenant) -> Result<Exit, Failure> {
+/// The reports of several tenants.
+#[derive(Serialize)]
+struct Reports<'a> {
+    tenants: &'a [Report],
+}
+
+pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
+    selection::require(args, false, "name them, or select them with an option such as `--state swapped`")?;
     let config = context.load_config()?;
-    let name = &args.tenant;
     let logbook = read_logbook(&config).await?;
-    let Some(tenant) = read_tenant(&logbook, name).await? else {
-        select(&config, std::slice::from_ref(name))?;
-        let failure = Failure::new(Exit::Usage, format!("flowswap has not started to migrate the tenant `{name}`"));
-        return Err(failure.hint("show the state of every tenant: flowswap status"));
-    };
-    let statements = Statement::all(name, &logbook).await?;
-    let report = report(name, &tenant, statements);
-    context.terminal.report(&report, || text(&report))?;
+    let selected = selection::select(&config, &logbook, args)?;
+    let mut reports = Vec::new();
+    for name in &selected.names {
+        match read_tenant(&logbook, name).await? {
+            Some(tenant) => reports.push(report(name, &tenant, Statement::all(name, &logbook).await?)),
+            None if selected.is_written(name) => return Err(not_started(name)),
+            None => {}
+        }
+    }
+    let shown = || Text::join(reports.iter().map(text), "\n");
+    match reports.as_slice() {
+        [one] if args.is_one_name() => context.terminal.report(one, shown)?,
+        reports => context.terminal.report(&Reports { tenants: reports }, shown)?,
+    }
     Ok(Exit::Done)
+}
+
+fn not_started(name: &str) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("flowswap has not started to migrate the tenant `{name}`"));
+    failure.hint("show the state of every tenant: flowswap status")
 }
 
 fn report(name: &str, tenant: &TenantHistory, statements: Vec<Statement>) -> Report {

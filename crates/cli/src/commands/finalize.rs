@@ -12,16 +12,17 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select_started,
+    question::Question,
     terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, Failure> {
     let (goal, phase) = if args.purge { (Goal::Purged, Phase::Purge) } else { (Goal::Retired, Phase::Retire) };
+    started::require_selection(&args.started)?;
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.started.tenants, &logbook).await?;
-    let chosen = started::choose(&args.started, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
+    let selected = started::select(&config, &args.started, &logbook).await?;
+    let chosen = started::choose(&selected, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
         let why = match goal {
@@ -30,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         };
         return started::report_no_tenants(context, text!("{}; show every state: flowswap status", why));
     }
-    // With `--all`, the names come from the journal, so the configuration may lack one.
+    // Without names, the tenants come from the journal too, so the configuration may lack one.
     let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, goal)).collect();
     let mut what = Text::default();
@@ -44,10 +45,13 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     let tenants = display::tenants(names.len());
     let question = match goal {
-        Goal::Purged => format!("Delete the legacy clients of {tenants}? This is irreversible."),
-        _ => format!("Retire the legacy clients of {tenants}?"),
+        Goal::Purged => {
+            let question = format!("Delete the legacy clients of {tenants}? This is irreversible.");
+            Question::about(names.len(), question).irreversible(names.len())
+        }
+        _ => Question::about(names.len(), format!("Retire the legacy clients of {tenants}?")),
     };
-    context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
+    question.ask(context.terminal, &what.trim_end(), args.started.yes)?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

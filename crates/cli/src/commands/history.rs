@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::{
     args::HistoryArgs,
-    context::{Context, cannot_read, open_to_read},
+    context::{Context, cannot_read, open_to_read, read_logbook},
     display::text::{Text, text},
     exit::{Exit, Failure},
+    selection,
     terminal::{Tone, paint},
 };
 
@@ -47,14 +48,16 @@ struct Event {
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let journal = open_to_read(&StateDir::at(&config.state).journal())?;
-    let mut story = Story { wanted: &args.select.tenants, since: args.since, ..Story::default() };
+    let selected = selection::select(&config, &*read_logbook(&config).await?, &args.select)?;
+    let wanted = selected.wanted();
+    let mut story = Story { wanted, since: args.since, ..Story::default() };
     let mut visit = |record| {
         story.add(record);
         Ok(())
     };
     journal.load(Records::All, &mut visit).await.map_err(cannot_read)?;
     let (tenants, known) = story.finish();
-    if let Some(unknown) = args.select.tenants.iter().find(|name| !known.contains(*name)) {
+    if let Some(unknown) = selected.names.iter().find(|name| selected.is_written(name) && !known.contains(*name)) {
         let failure = Failure::new(Exit::Usage, format!("the journal has no record of the tenant `{unknown}`"));
         return Err(failure.hint("list the tenants: flowswap status"));
     }
@@ -69,7 +72,8 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
 /// Turns records into events.
 #[derive(Default)]
 struct Story<'a> {
-    wanted: &'a [String],
+    /// The tenants that were asked for. `None` for all.
+    wanted: Option<BTreeSet<&'a str>>,
     since: Option<Timestamp>,
     /// Who started each run, and by which command.
     runs: BTreeMap<RunId, (RunCommand, Option<Actor>)>,
@@ -88,7 +92,8 @@ impl Story<'_> {
             self.approvers.extend(approvals.into_iter().map(|approval| (approval.digest.clone(), approval.who())));
             return;
         }
-        let Some(name) = draft.tenant.filter(|name| self.wanted.is_empty() || self.wanted.contains(name)) else {
+        let Some(name) = draft.tenant.filter(|name| self.wanted.as_ref().is_none_or(|it| it.contains(name.as_str())))
+        else {
             return;
         };
         self.known.insert(name.clone());

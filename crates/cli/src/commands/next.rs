@@ -14,8 +14,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select,
-    full_command,
+    full_command, selection,
     terminal::Tone,
 };
 
@@ -46,7 +45,8 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let mut rows = Vec::new();
-    for tenant in select(&config, &args.select.tenants)? {
+    let names = selection::select(&config, &logbook, &args.select)?.configured(&config, &logbook).await?;
+    for tenant in names.iter().filter_map(|name| config.tenant(name)) {
         let overview = logbook.overview(&tenant.name);
         let may_wait = overview.is_some_and(|known| {
             // A rollback comes first. `resume` continues it.
@@ -56,24 +56,16 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
             rows.extend(row(tenant, &history, SystemClock.now()));
         }
     }
-    let all = rows.len();
-    let is_selected = |row: &Row| args.owner.is_none() || row.owner == args.owner;
-    let mut report = Report { tenants: rows.into_iter().filter(is_selected).collect() };
-    let others = all - report.tenants.len();
     // The earliest deadline comes first.
-    report.tenants.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
+    rows.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
+    let report = Report { tenants: rows };
     if report.tenants.is_empty() {
-        context.terminal.say(match &args.owner {
-            None => Text::from("no tenant waits for a person"),
-            Some(owner) if others == 0 => text!("no tenant waits for {}", owner),
-            Some(owner) => {
-                text!(
-                    "no tenant waits for {}; tenants that wait for another owner or for any operator: {}",
-                    owner,
-                    others
-                )
-            }
-        });
+        let narrowed = if args.select.is_empty() {
+            "no tenant waits for a person"
+        } else {
+            "none of these tenants waits for a person"
+        };
+        context.terminal.say(narrowed);
     }
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)

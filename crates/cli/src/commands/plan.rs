@@ -21,6 +21,7 @@ use crate::{
     fleet::Fleet,
     output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
     report_files::ReportFiles,
+    selection,
     terminal::{Tone, paint},
 };
 
@@ -33,11 +34,14 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
         refuse_plan_in_use(path, &ports.logbook)?;
     }
-    let mut fleet = Fleet::open(context, &config, &args.select.tenants, &ports).await?;
+    let (before, after) = args.select.split_by_look();
+    let names = selection::select(&config, &ports.logbook, &before)?.configured(&config, &ports.logbook).await?;
+    let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, |tenant| async move { plan_tenant(&tenant, now).await }).await;
     context.fail_if_stopped()?;
     let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(plugin_defect)?;
+    selection::keep_seen(&mut tenants, &after, |tenant| (&tenant.name, tenant.verdict, &tenant.findings))?;
     hold_back_shared_orgs(&mut tenants, &ports.logbook.busy_orgs());
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(ports);
@@ -135,7 +139,8 @@ async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Pla
     let notes = plan.tenants.iter().map(|tenant| async {
         let recorder = logbook.recorder(&tenant.name, RunId::none()).await?;
         let (plan, path, by) = (plan.digest.clone(), path.clone(), Some(by.clone()));
-        recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, by }).await
+        let findings = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
+        recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, findings, by }).await
     });
     for result in futures::future::join_all(notes).await {
         result.map_err(Failure::at("record the plan in the journal"))?;

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use crate::{
     args::{Format, ReportArgs},
-    context::{Context, cannot_read, open_to_read},
+    context::{Context, cannot_read, open_to_read, read_logbook},
     display,
     exit::{Exit, Failure},
     report_files::{ReportFiles, print},
+    selection::{self, Selected},
 };
 
 /// What `--run` takes for the run that started last.
@@ -23,8 +24,9 @@ const MAX_RUNS: usize = 5;
 pub(crate) async fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let files = ReportFiles::prepare(ReportKind::Work, &args.outputs, None, args.force)?;
+    let selected = selection::select(&config, &*read_logbook(&config).await?, &args.select)?;
     let journal = open_to_read(&StateDir::at(&config.state).journal())?;
-    let report = read(&*journal, args).await?;
+    let report = read(&*journal, args, &selected).await?;
     let terminal = context.terminal;
     match (args.face, terminal.format) {
         (Some(name), _) => print(terminal, name.into(), &report)?,
@@ -37,8 +39,8 @@ pub(crate) async fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Fa
 }
 
 /// Makes the report. The journal is read twice, so that the second time only the tenants of the report take memory.
-async fn read(journal: &dyn Journal, args: &ReportArgs) -> Result<WorkReport, Failure> {
-    let mut scan = Scan::new(args);
+async fn read(journal: &dyn Journal, args: &ReportArgs, selected: &Selected) -> Result<WorkReport, Failure> {
+    let mut scan = Scan::new(args, selected);
     let mut visit = |record: Record| {
         scan.add(record);
         Ok(())
@@ -61,6 +63,9 @@ struct FoundRun {
 /// Finds out what the journal has of what was asked for.
 struct Scan<'a> {
     args: &'a ReportArgs,
+    selected: &'a Selected,
+    /// The tenants that were asked for. `None` for all.
+    wanted: Option<BTreeSet<&'a str>>,
     runs: Vec<FoundRun>,
     known: BTreeSet<String>,
     /// The tenants with records of what was asked for.
@@ -70,8 +75,16 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(args: &'a ReportArgs) -> Self {
-        Self { args, runs: Vec::new(), known: BTreeSet::new(), found: BTreeSet::new(), has_run: false }
+    fn new(args: &'a ReportArgs, selected: &'a Selected) -> Self {
+        Self {
+            args,
+            selected,
+            wanted: selected.wanted(),
+            runs: Vec::new(),
+            known: BTreeSet::new(),
+            found: BTreeSet::new(),
+            has_run: false,
+        }
     }
 
     fn add(&mut self, Record { draft, .. }: Record) {
@@ -88,7 +101,7 @@ impl<'a> Scan<'a> {
             self.has_run |= is_asked_for;
             return;
         };
-        if is_asked_for && (self.args.select.tenants.is_empty() || self.args.select.tenants.contains(&name)) {
+        if is_asked_for && self.wanted.as_ref().is_none_or(|wanted| wanted.contains(name.as_str())) {
             self.found.insert(name.clone());
         }
         self.known.insert(name);
@@ -105,23 +118,30 @@ impl<'a> Scan<'a> {
     /// The selection, if the journal has something of it.
     fn select(&self) -> Result<Selection, Failure> {
         let usage = |error: String| Failure::new(Exit::Usage, error);
-        let tenants = &self.args.select.tenants;
+        let is_known = |name: &String| self.known.contains(name);
         if self.known.is_empty() && self.runs.is_empty() {
             return Err(
                 usage("the journal has no record yet".to_owned()).hint("plan first: flowswap plan -o plan.json")
             );
         }
-        if let Some(unknown) = tenants.iter().find(|name| !self.known.contains(*name)) {
+        let written = |name: &&String| self.selected.is_written(name);
+        if let Some(unknown) = self.selected.names.iter().filter(written).find(|name| !is_known(name)) {
             let failure = usage(format!("the journal has no record of the tenant `{unknown}`"));
             return Err(failure.hint("list the tenants: flowswap status"));
         }
         let run = self.args.run.as_deref().map(|start| self.find_run(start)).transpose()?;
-        if self.found.is_empty() && !(self.has_run && tenants.is_empty()) {
-            let of = if tenants.is_empty() { String::new() } else { format!(" for {}", tenants.join(", ")) };
+        if self.found.is_empty() && (self.selected.is_narrowed || !self.has_run) {
+            let of = match self.selected.names.as_slice() {
+                _ if !self.selected.is_narrowed => String::new(),
+                [name] => format!(" for {name}"),
+                names => format!(" for these {} tenants", names.len()),
+            };
             let failure = usage(format!("the journal has nothing{of} in this range"));
             return Err(failure.hint(self.list_runs("the last runs")));
         }
-        Ok(Selection { tenants: tenants.clone(), run, since: self.args.since })
+        let names = self.selected.names.iter().filter(|name| self.selected.is_narrowed && is_known(name));
+        let tenants = names.cloned().collect();
+        Ok(Selection { tenants, run, since: self.args.since })
     }
 
     fn find_run(&self, start: &str) -> Result<RunId, Failure> {

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use flowswap_config::Config;
 use flowswap_contract::Values;
-use flowswap_engine::{Decision, JournalError, Resolution, ResolveError, TenantState};
+use flowswap_engine::{Decision, JournalError, Logbook, Resolution, ResolveError, TenantHistory, TenantState};
 use serde::Serialize;
 
 use super::{started, status, stuck};
 use crate::{
-    args::{ResolveArgs, StepEffect},
+    args::{ResolveArgs, Select, StepEffect},
     context::{Context, read_logbook, read_tenant},
     display::text::{Text, text},
     exit::{Exit, Failure},
-    fleet::{Fleet, select_one},
+    fleet::Fleet,
+    question::Question,
+    selection,
 };
 
 /// The report; scripts rely on its names.
@@ -25,37 +28,79 @@ struct Report {
     next: Option<String>,
 }
 
-pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, Failure> {
-    let config = context.load_config()?;
-    let name = &args.tenant;
-    select_one(&config, name).await?;
-    let decision = Decision {
-        stands: match args.effect {
-            StepEffect::Applied => Resolution::Applied,
-            StepEffect::NotApplied => Resolution::NotApplied,
-        },
-        outputs: args.outputs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect::<Values>(),
-        reason: args.reason.trim().to_owned(),
-    };
-    let tenant = read_tenant(&*read_logbook(&config).await?, name).await?.ok_or_else(|| not_started(name))?;
-    if tenant.state != TenantState::Stuck {
-        return Err(to_failure(name, ResolveError::NotStuck { state: tenant.state }));
-    }
-    let question = format!("Record that this step is {}?", decision.stands);
-    context.terminal.confirm(&stuck::describe(name, &tenant), &question, args.yes)?;
+/// The reports of several tenants.
+#[derive(Serialize)]
+struct Reports<'a> {
+    tenants: &'a [Report],
+}
 
-    // The tenant may have changed since it was shown, so it is read again by the only writer of the journal.
+pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, Failure> {
+    selection::require(&args.select, false, "name them; list those that need a decision: flowswap stuck")?;
+    let config = context.load_config()?;
+    let logbook = read_logbook(&config).await?;
+    let stuck = find_stuck(&config, &logbook, &args.select).await?;
+    if stuck.len() > 1 && !args.outputs.is_empty() {
+        let failure = Failure::new(Exit::Usage, "`--output` is about one tenant, but several were selected");
+        return Err(failure.hint("name one tenant at a time"));
+    }
+    let stands = match args.effect {
+        StepEffect::Applied => Resolution::Applied,
+        StepEffect::NotApplied => Resolution::NotApplied,
+    };
+    let text = format!("Record that this step is {stands}?");
+    let described = Text::join(stuck.iter().map(|(name, tenant)| stuck::describe(name, tenant)), "\n\n");
+    Question::about(stuck.len(), text).ask(context.terminal, &described, args.yes)?;
+
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(logbook);
+    // The tenants may have changed since they were shown, so they are read again by the only writer of the journal.
     let ports = context.run_ports(&config, context.progress()).await?;
     let logbook = Arc::clone(&ports.logbook);
-    let stands = decision.stands;
-    let fleet = Fleet::open(context, &config, std::slice::from_ref(name), &ports).await?;
-    let Some(tenant) = fleet.tenants.first() else { return Err(not_started(name)) };
-    let resolved = started::runner(ports).resolve(tenant, decision).await.map_err(|error| to_failure(name, error))?;
-
-    let next = logbook.overview(name).and_then(|tenant| status::next_command(name, &tenant));
-    let report = Report { name: name.clone(), step: resolved.step, resolved: stands, missing: resolved.missing, next };
-    context.terminal.report(&report, || text(&report))?;
+    let names: Vec<String> = stuck.into_iter().map(|(name, _)| name).collect();
+    let fleet = Fleet::open(context, &config, &names, &ports).await?;
+    let runner = started::runner(ports);
+    let mut reports = Vec::new();
+    for tenant in &fleet.tenants {
+        let name = &tenant.spec.name;
+        let outputs = args.outputs.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let reason = args.reason.trim().to_owned();
+        let decision = Decision { stands, outputs: outputs.collect::<Values>(), reason };
+        let resolved = runner.resolve(tenant, decision).await.map_err(|error| to_failure(name, error))?;
+        let next = logbook.overview(name).and_then(|tenant| status::next_command(name, &tenant));
+        let (step, missing) = (resolved.step, resolved.missing);
+        reports.push(Report { name: name.clone(), step, resolved: stands, missing, next });
+    }
+    let shown = || reports.iter().map(self::text).collect();
+    match reports.as_slice() {
+        [one] if args.select.is_one_name() => context.terminal.report(one, shown)?,
+        reports => context.terminal.report(&Reports { tenants: reports }, shown)?,
+    }
     Ok(Exit::Done)
+}
+
+/// The selected tenants that are stuck. One that was written out and is not is an error.
+async fn find_stuck(
+    config: &Config,
+    logbook: &Logbook,
+    args: &Select,
+) -> Result<Vec<(String, TenantHistory)>, Failure> {
+    let selected = selection::select(config, logbook, args)?;
+    let mut stuck = Vec::new();
+    for name in selected.configured(config, logbook).await? {
+        match read_tenant(logbook, &name).await? {
+            Some(tenant) if tenant.state == TenantState::Stuck => stuck.push((name, tenant)),
+            Some(tenant) if selected.is_written(&name) => {
+                return Err(to_failure(&name, ResolveError::NotStuck { state: tenant.state }));
+            }
+            None if selected.is_written(&name) => return Err(not_started(&name)),
+            Some(_) | None => {}
+        }
+    }
+    if stuck.is_empty() {
+        let failure = Failure::new(Exit::Usage, "none of these tenants is stuck");
+        return Err(failure.hint("list the tenants that need a decision: flowswap stuck"));
+    }
+    Ok(stuck)
 }
 
 fn text(report: &Report) -> Text {

@@ -25,27 +25,29 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::{Fleet, select_started},
+    fleet::Fleet,
+    question::Question,
+    selection::{self, Selected},
 };
 
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
+    let selected = selection::select(&config, &logbook, &args.select)?;
     // Giving up needs nothing but the journal.
-    let is_needed = |name: &&String| !args.give_up || logbook.overview(name).is_none();
-    let needed: Vec<String> = args.select.tenants.iter().filter(is_needed).cloned().collect();
-    select_started(&config, &needed, &logbook).await?;
-    let is_meant = |name: &String| args.select.tenants.is_empty() || args.select.tenants.contains(name);
+    if !args.give_up {
+        selected.refuse_gone(&config, &logbook).await?;
+    }
     let mut open: BTreeMap<String, (Overview, Intent)> = BTreeMap::new();
-    let has_intent = |(name, tenant): &(String, Overview)| is_meant(name) && tenant.intent.is_some();
-    for (name, _) in logbook.overviews().into_iter().filter(has_intent) {
-        let tenant = logbook.overview_from_records(&name).await.map_err(cannot_read)?;
+    let has_intent = |name: &&String| logbook.overview(name).is_some_and(|tenant| tenant.intent.is_some());
+    for name in selected.names.iter().filter(has_intent) {
+        let tenant = logbook.overview_from_records(name).await.map_err(cannot_read)?;
         if let Some((tenant, intent)) = tenant.and_then(|tenant| Some((tenant.clone(), tenant.intent?))) {
-            open.insert(name, (tenant, intent));
+            open.insert(name.clone(), (tenant, intent));
         }
     }
     if open.is_empty() {
-        let whose = if args.select.tenants.is_empty() { "its tenants" } else { "these tenants" };
+        let whose = if selected.is_narrowed { "these tenants" } else { "its tenants" };
         let why = text!(
             "every run has finished {}, so there is nothing to continue; for the next command, run `flowswap status`",
             whose
@@ -55,15 +57,15 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     if args.give_up {
         // A reader that stays open would keep the writer from tidying up the journal's files.
         drop(logbook);
-        return give_up_unreached(context, &config, args, open).await;
+        return give_up_unreached(context, &config, &selected, open, args.yes).await;
     }
     let mut names: Vec<String> = open.keys().cloned().collect();
     let mut lost: Lost = Vec::new();
     for name in started::take_lost(&config, &mut names, &logbook).await? {
         lost.extend(open.remove(&name).map(|(_, intent)| (name, intent.goal)));
     }
-    let question = format!("Continue {}?", display::tenants(open.len()));
-    context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
+    let question = Question::about(open.len(), format!("Continue {}?", display::tenants(open.len())));
+    question.ask(context.terminal, &describe(&open).trim_end(), args.yes)?;
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
     let mut exit = Exit::Done;
@@ -87,11 +89,12 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
 async fn give_up_unreached(
     context: &Context,
     config: &Config,
-    args: &ResumeArgs,
+    selected: &Selected,
     mut open: BTreeMap<String, (Overview, Intent)>,
+    yes: bool,
 ) -> Result<Exit, Failure> {
     let has_begun = |(tenant, intent): &(Overview, Intent)| tenant.has_begun(intent);
-    if let Some((name, (_, intent))) = open.iter().find(|(_, it)| has_begun(it) && !args.select.tenants.is_empty()) {
+    if let Some((name, (_, intent))) = open.iter().find(|(name, it)| has_begun(it) && selected.is_written(name)) {
         let error = format!("`{name}` cannot be given up: `{}` has changed it already", name_of(intent));
         let way_back = if intent.goal == Goal::RolledBack { "" } else { ", or roll it back" };
         return Err(Failure::new(Exit::Refused, error).hint(format!("continue it: flowswap resume {name}{way_back}")));
@@ -106,8 +109,8 @@ async fn give_up_unreached(
     if open.is_empty() {
         return started::report_no_tenants(context, "there is nothing else to give up");
     }
-    let question = format!("Give this up for {}?", display::tenants(open.len()));
-    context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
+    let question = Question::about(open.len(), format!("Give this up for {}?", display::tenants(open.len())));
+    question.ask(context.terminal, &describe(&open).trim_end(), yes)?;
     let unreached: Vec<_> = open.into_iter().map(|(name, (_, intent))| (name, intent.goal)).collect();
     give_up(context, config, &unreached).await?;
     let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();

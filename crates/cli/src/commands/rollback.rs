@@ -9,19 +9,20 @@ use super::{
     started::{self, RunPurpose},
 };
 use crate::{
-    args::{RollbackArgs, StartedTenants},
+    args::RollbackArgs,
     context::{Context, read_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select_started,
     interactive::Interactive,
+    question::Question,
     terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
+    started::require_selection(&args.started)?;
     if let Some(reason) = args.reason.as_ref().filter(|_| args.abandon) {
         return abandon::run(context, &args.started, reason.trim()).await;
     }
@@ -30,29 +31,20 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.started.tenants, &logbook).await?;
-    let unreached = find_unreached(&args.started, &logbook);
-    let is_unreached = |name: &String| unreached.iter().any(|(unreached, _)| unreached == name);
-    let (finished, tenants): (Vec<String>, Vec<String>) = args
-        .started
-        .tenants
-        .iter()
-        .filter(|name| !is_unreached(name))
-        .cloned()
-        .partition(|name| is_finished(name, &logbook));
-    for name in &finished {
+    let mut selected = started::select(&config, &args.started, &logbook).await?;
+    let unreached = find_unreached(&selected.names, &logbook);
+    selected.names.retain(|name| unreached.iter().all(|(unreached, _)| unreached != name));
+    let finished: Vec<String> = selected.names.extract_if(.., |name| is_finished(name, &logbook)).collect();
+    for name in finished.iter().filter(|name| selected.is_written(name)) {
         context.terminal.say(text!("{}: already rolled back", name));
     }
-    if !finished.is_empty() && tenants.is_empty() && unreached.is_empty() {
-        return started::report_no_tenants(context, "there is nothing left to roll back");
-    }
-    let started = StartedTenants { tenants, ..args.started.clone() };
-    let chosen = started::choose(&started, &logbook, |_, work| can_roll_back(work)).await?;
+    let chosen = started::choose(&selected, &logbook, |_, work| can_roll_back(work)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() && unreached.is_empty() {
-        return started::report_no_tenants(context, "there is nothing to roll back");
+        let left = if finished.is_empty() { "" } else { "left " };
+        return started::report_no_tenants(context, text!("there is nothing {}to roll back", left));
     }
-    // With `--all`, the names come from the journal, so the configuration may lack one.
+    // Without names, the tenants come from the journal too, so the configuration may lack one.
     let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, Goal::RolledBack)).collect();
     let mut what = Text::default();
@@ -69,8 +61,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     for (name, _) in &unreached {
         what += text!("{}: nothing was done; flowswap will give it up, so that `resume` does not continue it\n", name);
     }
-    let question = format!("Roll {} back?", display::tenants(names.len() + unreached.len()));
-    context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
+    let count = names.len() + unreached.len();
+    let question = Question::about(count, format!("Roll {} back?", display::tenants(count)));
+    question.ask(context.terminal, &what.trim_end(), args.started.yes)?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
@@ -88,10 +81,12 @@ fn is_finished(name: &str, logbook: &Logbook) -> bool {
 }
 
 /// The tenants that a run which was cut off did not reach, and what it should have done for them.
-fn find_unreached(args: &StartedTenants, logbook: &Logbook) -> Vec<(String, Goal)> {
-    let is_meant = |name: &String| args.all || args.tenants.contains(name);
-    let unreached = logbook.overviews().into_iter().filter(|(name, tenant)| is_meant(name) && tenant.plan.is_none());
-    unreached.filter_map(|(name, tenant)| Some((name, tenant.intent?.goal))).collect()
+fn find_unreached(names: &[String], logbook: &Logbook) -> Vec<(String, Goal)> {
+    let unreached = names.iter().filter_map(|name| {
+        let tenant = logbook.overview(name).filter(|tenant| tenant.plan.is_none())?;
+        Some((name.clone(), tenant.intent?.goal))
+    });
+    unreached.collect()
 }
 
 /// The rollbacks of the steps that took effect or may have taken effect, the last step first.
@@ -102,7 +97,7 @@ fn steps_to_roll_back(work: &Work) -> impl Iterator<Item = &StepRollback> {
     work.tenant.way_back.iter().filter(must_roll_back)
 }
 
-/// Whether every step can be rolled back. `--all` leaves out the other tenants.
+/// Whether every step can be rolled back. Tenants that were not written out are left out otherwise.
 fn can_roll_back(work: &Work) -> bool {
     steps_to_roll_back(work).all(|step| step.reversibility != Reversibility::Irreversible)
 }

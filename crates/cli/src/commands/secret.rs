@@ -2,19 +2,25 @@
 
 use flowswap_engine::{HandoverChannel, RunId};
 
-use super::sheet::current_sheet;
+use super::sheet::{current_sheet, with_open_sheets};
 use crate::{
+    args::Select,
     clipboard::Clipboard,
-    context::{Context, cannot_read},
-    display::text::text,
+    context::{Context, cannot_read, read_logbook},
+    display::{tenants, text::text},
     exit::{Exit, Failure},
-    fleet::select_one,
     hand_over::{STAY, SecretHandover, require_terminal_output},
+    selection,
 };
 
-pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, select: &Select, print: bool) -> Result<Exit, Failure> {
+    selection::require(select, false, "name the tenant; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    select_one(&config, tenant).await?;
+    let names = with_open_sheets(&config, &*read_logbook(&config).await?, select).await?;
+    let [tenant] = names.as_slice() else {
+        let error = format!("one secret can be copied at a time, but {} were selected", tenants(names.len()));
+        return Err(Failure::new(Exit::Usage, error).hint("name one of them; list those that wait: flowswap next"));
+    };
     let ports = context.run_ports(&config, context.progress()).await?;
     let recorder = ports.logbook.recorder(tenant, RunId::generate()).await.map_err(cannot_read)?;
     let history = recorder.history().map_err(cannot_read)?;

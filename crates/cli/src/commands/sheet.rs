@@ -1,23 +1,27 @@
 //! `flowswap sheet`: shows the current run sheet of a tenant, or the last one that a person carried out.
 
+use std::path::Path;
+
+use flowswap_config::Config;
 use flowswap_contract::{Handle, RunSheet};
-use flowswap_engine::{Clock, Direction, Question, TenantHistory};
+use flowswap_engine::{Clock, Direction, Logbook, Overview, Question, TenantHistory};
+use flowswap_host::quoted;
 use flowswap_report::{FaceError, Sheet};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{statement::Statement, status};
 use crate::{
-    args::{Format, SheetArgs, SheetForm},
+    args::{Format, Select, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
-        self,
+        self, causes, tenants,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select_one,
     full_command,
     output::{Kind, Output},
+    selection,
 };
 
 /// The report; scripts rely on its names.
@@ -38,39 +42,108 @@ struct Report<'a> {
     claims: Vec<Statement>,
 }
 
+/// The reports of several tenants.
+#[derive(Serialize)]
+struct Reports<'a> {
+    tenants: Vec<Report<'a>>,
+}
+
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
+    selection::require(&args.select, args.all, "name them, or pass `--all`; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let tenant = &args.tenant.tenant;
-    select_one(&config, tenant).await?;
-    let history = read_tenant(&*read_logbook(&config).await?, tenant).await?;
-    let (question, is_open) = current_sheet(tenant, history.as_ref())?;
-    let sheet = if is_open {
-        Sheet::open(tenant, question, SystemClock.now())
-    } else {
-        let next = history.as_ref().and_then(|history| status::next_command(tenant, &history.overview()));
-        Sheet::done(tenant, question, next)
+    let logbook = read_logbook(&config).await?;
+    let names = with_open_sheets(&config, &logbook, &args.select).await?;
+    let mut histories = Vec::new();
+    for name in &names {
+        histories.push((name, read_tenant(&logbook, name).await?));
+    }
+    let sheets = histories.iter().map(|(name, history)| Found::of(name, history.as_ref()));
+    let sheets: Vec<Found<'_>> = sheets.collect::<Result<_, _>>()?;
+    let Some(path) = &args.output else {
+        context.terminal.write_out(&print(context, args, &sheets)?)?;
+        return Ok(Exit::Done);
     };
-    let rendered = |text: Result<_, FaceError>| text.map(Text::rendered).map_err(Failure::at("write the run sheet"));
-    let text = match (context.terminal.format, args.form) {
-        (Format::Json, _) => {
-            let report = report(tenant, question, is_open, sheet.is_overdue());
-            Text::json(&report).map_err(Failure::at("write the report"))?
-        }
-        (Format::Human, SheetForm::Terminal) => full_command::in_text(&display::sheet::show(&sheet)),
-        (Format::Human, SheetForm::Markdown) => rendered(sheet.markdown())?,
-        (Format::Human, SheetForm::Html) => rendered(sheet.html())?,
-    };
-    match &args.output {
-        None => context.terminal.write_out(&text)?,
-        Some(path) => {
-            let output = Output::prepare(path, Kind::Sheet, args.force)?;
-            output.write(context.terminal, &text)?;
-            if !output.is_stdout() {
-                context.terminal.say(text!("wrote the run sheet of `{}` to `{}`", tenant, path.display()));
-            }
-        }
+    if !is_folder(path) && sheets.len() > 1 {
+        let error = format!("`{}` is one file, but {} were selected", path.display(), tenants(sheets.len()));
+        let hint = format!("pass a folder: -o {}", quoted(&path.join("")));
+        return Err(Failure::new(Exit::Usage, error).hint(hint));
+    }
+    let is_json = context.terminal.format == Format::Json;
+    let ending = if is_json { "json" } else { args.form.ending() };
+    let place = |name: &str| if is_folder(path) { path.join(format!("{name}.{ending}")) } else { path.clone() };
+    let outputs = sheets.iter().map(|sheet| Output::prepare(&place(sheet.tenant), Kind::Sheet, args.force));
+    let outputs: Vec<Output> = outputs.collect::<Result<_, _>>()?;
+    for (output, sheet) in outputs.iter().zip(&sheets) {
+        output.write(context.terminal, &print(context, args, std::slice::from_ref(sheet))?)?;
+    }
+    let places = if let [sheet] = sheets.as_slice() { place(sheet.tenant) } else { path.clone() };
+    if outputs.iter().all(|output| !output.is_stdout()) {
+        let of = causes::subject(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let what = if sheets.len() == 1 { "run sheet" } else { "run sheets" };
+        context.terminal.say(text!("wrote the {} of {} to {}", what, of, quoted(&places)));
     }
     Ok(Exit::Done)
+}
+
+/// Of the selected tenants, those that were written out and those with an open run sheet.
+pub(crate) async fn with_open_sheets(
+    config: &Config,
+    logbook: &Logbook,
+    args: &Select,
+) -> Result<Vec<String>, Failure> {
+    let selected = selection::select(config, logbook, args)?;
+    let has_sheet = |tenant: Overview| tenant.asked.is_some() && !tenant.waits_for_rollback();
+    let mut names = selected.configured(config, logbook).await?;
+    names.retain(|name| selected.is_written(name) || logbook.overview(name).is_some_and(has_sheet));
+    if names.is_empty() {
+        let failure = Failure::new(Exit::Usage, "none of these tenants has an open run sheet");
+        return Err(failure.hint("list the tenants that wait for a person: flowswap next"));
+    }
+    Ok(names)
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+/// A run sheet that was found, and how far it is.
+struct Found<'a> {
+    tenant: &'a str,
+    question: &'a Question,
+    is_open: bool,
+    sheet: Sheet<'a>,
+}
+
+impl<'a> Found<'a> {
+    fn of(tenant: &'a str, history: Option<&'a TenantHistory>) -> Result<Self, Failure> {
+        let (question, is_open) = current_sheet(tenant, history)?;
+        let sheet = if is_open {
+            Sheet::open(tenant, question, SystemClock.now())
+        } else {
+            let next = history.and_then(|history| status::next_command(tenant, &history.overview()));
+            Sheet::done(tenant, question, next)
+        };
+        Ok(Self { tenant, question, is_open, sheet })
+    }
+}
+
+/// The run sheets as the person wants them. One tenant that was named is not a list in JSON.
+fn print(context: &Context, args: &SheetArgs, sheets: &[Found<'_>]) -> Result<Text, Failure> {
+    let rendered = |text: Result<_, FaceError>| text.map(Text::rendered).map_err(Failure::at("write the run sheet"));
+    if context.terminal.format == Format::Json {
+        let mut tenants: Vec<_> = sheets.iter().map(report).collect();
+        let json = match tenants.pop_if(|_| args.select.is_one_name() || args.output.is_some()) {
+            Some(one) => Text::json(&one),
+            None => Text::json(&Reports { tenants }),
+        };
+        return json.map_err(Failure::at("write the report"));
+    }
+    let texts = sheets.iter().map(|found| match args.form {
+        SheetForm::Terminal => Ok(full_command::in_text(&display::sheet::show(&found.sheet))),
+        SheetForm::Markdown => rendered(found.sheet.markdown()),
+        SheetForm::Html => rendered(found.sheet.html()),
+    });
+    Ok(Text::join(texts.collect::<Result<Vec<_>, _>>()?, "\n"))
 }
 
 /// The current run sheet of a tenant, or the last one, which an operator may have to repeat; and whether it is still
@@ -109,19 +182,19 @@ pub(crate) fn open_question<'a>(tenant: &str, known: Option<&'a TenantHistory>) 
     })
 }
 
-fn report<'a>(tenant: &'a str, question: &'a Question, open: bool, overdue: bool) -> Report<'a> {
-    let Question { step, direction, sheet, owner, since, deadline, claims, .. } = question;
+fn report<'a>(found: &Found<'a>) -> Report<'a> {
+    let Question { step, direction, sheet, owner, since, deadline, claims, .. } = found.question;
     Report {
-        tenant,
+        tenant: found.tenant,
         step,
         direction: *direction,
         owner: owner.as_deref(),
         since: *since,
         deadline: *deadline,
-        open,
-        overdue,
+        open: found.is_open,
+        overdue: found.sheet.is_overdue(),
         sheet,
-        secret: question.secret().map(|(_, handle)| handle),
+        secret: found.question.secret().map(|(_, handle)| handle),
         claims: claims.iter().map(|claim| Statement::claim(step, claim)).collect(),
     }
 }

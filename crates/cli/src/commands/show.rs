@@ -1,19 +1,19 @@
 //! `flowswap show`: shows a plan file to a reviewer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_config::find_nearest;
 use flowswap_engine::{Plan, PlannedTenant};
 use flowswap_report::{Face, PlanReport, ReportKind};
 use serde::Serialize;
 
 use super::plan;
 use crate::{
-    args::{FaceName, ShowArgs},
-    context::Context,
+    args::{FaceName, Select, ShowArgs},
+    context::{Context, read_logbook},
     display::{self, text::Text},
     exit::{Exit, Failure},
     report_files::{ReportFiles, print},
+    selection::{Candidate, Pool},
 };
 
 /// Some tenants of a plan as JSON. It cannot be mistaken for a plan.
@@ -24,17 +24,21 @@ struct Part<'a> {
     tenants: Vec<&'a PlannedTenant>,
 }
 
-pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let terminal = context.terminal;
+    if !args.select.is_empty() && (args.faces.face.is_some() || !args.faces.reports.reports.is_empty()) {
+        let failure = Failure::new(Exit::Usage, "a report is about the whole plan, but you selected tenants");
+        return Err(failure.hint("leave out the tenants, or the report"));
+    }
     let files = ReportFiles::prepare(ReportKind::Plan, &args.faces.reports.reports, None, args.faces.force)?;
     let plan = plan::read(&args.file.plan)?.into_plan();
     match args.faces.face {
         Some(face) => print(terminal, face.into(), &PlanReport::of(&plan))?,
-        None if args.tenants.is_empty() => {
+        None if args.select.is_empty() => {
             terminal.report(&plan, || display::review::show_plan(&plan, terminal.verbose > 0))?;
         }
         None => {
-            let part = Part { plan: &plan.digest, tenants: select(&plan, &args.tenants)? };
+            let part = Part { plan: &plan.digest, tenants: select(context, &plan, &args.select).await? };
             let shown = || part.tenants.iter().map(|tenant| display::plan::show_tenant(tenant));
             terminal.report(&part, || Text::join(shown(), "\n"))?;
         }
@@ -43,15 +47,22 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The tenants with these names, in the order of the plan.
-fn select<'a>(plan: &'a Plan, names: &[String]) -> Result<Vec<&'a PlannedTenant>, Failure> {
-    let known = || plan.tenants.iter().map(|tenant| tenant.name.as_str());
-    if let Some(unknown) = names.iter().find(|name| known().all(|known| known != *name)) {
-        let hint = find_nearest(unknown, known()).map(|nearest| format!("did you mean `{nearest}`?"));
-        let hint = hint.unwrap_or_else(|| "list the tenants of the plan with `-v`".to_owned());
-        return Err(Failure::new(Exit::Usage, format!("the plan has no tenant `{unknown}`")).hint(hint));
-    }
-    let names: BTreeSet<&String> = names.iter().collect();
+/// The selected tenants, in the order of the plan. Only states, owners, and labels need the configuration, which a reviewer may not
+/// have.
+async fn select<'a>(context: &Context, plan: &'a Plan, args: &Select) -> Result<Vec<&'a PlannedTenant>, Failure> {
+    let needs_config = !(args.states.is_empty() && args.owners.is_empty() && args.labels.is_empty());
+    let config = if needs_config { Some(context.load_config()?) } else { None };
+    let known = match &config {
+        Some(config) => read_logbook(config).await?.overviews(),
+        None => BTreeMap::new(),
+    };
+    let candidate = |tenant: &'a PlannedTenant| {
+        let ids = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
+        let config = config.as_ref().and_then(|config| config.tenant(&tenant.name));
+        Candidate::of(&tenant.name, config, &known).seen(tenant.verdict, ids)
+    };
+    let pool = Pool::of_plan(plan.tenants.iter().map(candidate));
+    let names: BTreeSet<String> = pool.select(args)?.names.into_iter().collect();
     Ok(plan.tenants.iter().filter(|tenant| names.contains(&tenant.name)).collect())
 }
 

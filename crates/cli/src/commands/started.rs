@@ -25,9 +25,10 @@ use crate::{
         tone_of_state,
     },
     exit::{Exit, Failure},
-    fleet::{Fleet, select_started},
+    fleet::{Fleet, refuse_gone},
     full_command,
     interactive::Interactive,
+    selection::{self, Selected},
     terminal::Tone,
 };
 
@@ -96,26 +97,39 @@ struct Row {
     rules: Vec<String>,
 }
 
-/// The named tenants or, with `--all`, those that the command applies to, with their histories.
+/// Fails if nothing says which tenants are meant.
+pub(crate) fn require_selection(args: &StartedTenants) -> Result<(), Failure> {
+    let instead = "name them, select them with an option such as `--label`, or pass `--all`";
+    selection::require(&args.select, args.all, instead)
+}
+
+/// The tenants that were selected. One that was written out and that the configuration no longer has is an error.
+pub(crate) async fn select(config: &Config, args: &StartedTenants, logbook: &Logbook) -> Result<Selected, Failure> {
+    let selected = selection::select(config, logbook, &args.select)?;
+    selected.refuse_gone(config, logbook).await?;
+    Ok(selected)
+}
+
+/// Of the selected tenants, those that were written out and those that the command applies to, with their histories. One that was
+/// written out and was never started is an error.
 pub(crate) async fn choose(
-    args: &StartedTenants,
+    selected: &Selected,
     logbook: &Logbook,
     applies: impl Fn(&TenantHistory, &Work) -> bool,
 ) -> Result<Vec<(String, TenantHistory)>, Failure> {
-    let overviews = logbook.overviews();
-    let not_started = args.tenants.iter().find(|name| overviews.get(*name).is_none_or(|tenant| tenant.plan.is_none()));
-    if let Some(name) = not_started {
-        let state = overviews.get(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-        let error = format!("flowswap has not started to migrate the tenant `{name}`: it is {state}");
-        return Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"));
-    }
-    let started = overviews.into_iter().filter(|(_, tenant)| tenant.plan.is_some()).map(|(name, _)| name);
-    let names = if args.all { started.collect() } else { args.tenants.clone() };
     let mut chosen = Vec::new();
-    for name in names {
-        let Some(tenant) = read_tenant(logbook, &name).await? else { continue };
-        if !args.all || tenant.work.as_ref().is_some_and(|work| applies(&tenant, work)) {
-            chosen.push((name, tenant));
+    for name in &selected.names {
+        let known = logbook.overview(name);
+        let is_started = known.as_ref().is_some_and(|tenant| tenant.plan.is_some());
+        if !is_started && selected.is_written(name) {
+            let state = known.map_or(TenantState::Unplanned, |tenant| tenant.state);
+            let error = format!("flowswap has not started to migrate the tenant `{name}`: it is {state}");
+            return Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"));
+        }
+        let history = if is_started { read_tenant(logbook, name).await? } else { None };
+        let Some(tenant) = history else { continue };
+        if selected.is_written(name) || tenant.work.as_ref().is_some_and(|work| applies(&tenant, work)) {
+            chosen.push((name.clone(), tenant));
         }
     }
     Ok(chosen)
@@ -130,7 +144,7 @@ pub(crate) async fn take_lost(
 ) -> Result<Vec<String>, Failure> {
     let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
     if names.is_empty() {
-        select_started(config, &lost, logbook).await?;
+        refuse_gone(config, &lost, logbook).await?;
     }
     Ok(lost)
 }

@@ -18,8 +18,7 @@ use crate::{
         tone_of_state,
     },
     exit::{Exit, Failure},
-    fleet::select,
-    full_command,
+    full_command, selection,
 };
 
 /// The report; scripts rely on its names.
@@ -59,16 +58,8 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let mut known = logbook.overviews();
-    let is_gone = |name: &String| config.tenant(name).is_none() && known.contains_key(name);
-    let (gone, meant): (Vec<String>, Vec<String>) = match args.tenants.as_slice() {
-        [] => (known.keys().filter(|name| is_gone(name)).cloned().collect(), Vec::new()),
-        names => names.iter().cloned().partition(is_gone),
-    };
-    // Everything that was asked for may be only in the journal.
-    let is_asked = args.tenants.is_empty() || !meant.is_empty();
-    let configured = if is_asked { select(&config, &meant)? } else { Vec::new() };
     let mut report = Report { tenants: Vec::new() };
-    for name in configured.iter().map(|tenant| &tenant.name).chain(&gone) {
+    for name in &selection::select(&config, &logbook, args)?.names {
         let tenant = known.remove(name);
         let history = match tenant.as_ref().map(|tenant| tenant.state) {
             Some(TenantState::Soaking | TenantState::Waiting) => read_tenant(&logbook, name).await?,

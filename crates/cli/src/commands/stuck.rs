@@ -14,8 +14,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select,
-    full_command,
+    full_command, selection,
     terminal::{Tone, paint},
 };
 
@@ -55,13 +54,10 @@ struct TimedEvidence {
 
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    select(&config, &args.tenants)?;
     let logbook = read_logbook(&config).await?;
-    let is_selected = |name: &String| args.tenants.is_empty() || args.tenants.contains(name);
     let mut report = Report { tenants: Vec::new() };
-    for (name, overview) in logbook.overviews() {
-        if overview.state == TenantState::Stuck
-            && is_selected(&name)
+    for name in selection::select(&config, &logbook, args)?.names {
+        if logbook.overview(&name).is_some_and(|overview| overview.state == TenantState::Stuck)
             && let Some(tenant) = read_tenant(&logbook, &name).await?
         {
             report.tenants.push(case(&name, &tenant));

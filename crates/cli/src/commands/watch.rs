@@ -22,7 +22,8 @@ use crate::{
         tone_of_state,
     },
     exit::{Exit, Failure},
-    fleet::{Fleet, select},
+    fleet::Fleet,
+    selection,
     terminal::paint,
 };
 
@@ -44,7 +45,9 @@ struct Row {
 
 pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let names: Vec<String> = select(&config, &args.select.tenants)?.iter().map(|tenant| tenant.name.clone()).collect();
+    let logbook = read_logbook(&config).await?;
+    let names = selection::select(&config, &logbook, &args.select)?.configured(&config, &logbook).await?;
+    drop(logbook);
     let every = args.every.max(MIN_INTERVAL);
     let mut watched = Watched::default();
     loop {

@@ -281,3 +281,20 @@ fn the_owner_comes_from_the_tenant_its_row_or_the_defaults() {
     let (_folder, config) = accept(&[("migrate.toml", FLEET), ("tenants.csv", "name,region\nacme,eu\n")]);
     assert_eq!(config.tenants[0].owner, None);
 }
+
+#[test]
+fn labels_come_from_the_tenant_its_row_and_the_defaults() {
+    let toml = "inventory = \"t.csv\"\n[defaults]\nlabels = { region = \"{region}\", managed = true }\nregion = \"emea\"\n\
+                provider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\nlabels = { managed = false, tier = 2 }\n[[tenant]]\nname = \"b\"\nregion = \"amer\"\n";
+    let csv = "name,region,labels.tier,labels.contract.end\nc,apac,gold,2027\nd,,,\n";
+    let (_folder, config) = accept(&[("migrate.toml", toml), ("t.csv", csv)]);
+    let labels = |index: usize| {
+        let labels = config.tenants[index].labels.iter().map(|(name, value)| format!("{name}={value}"));
+        labels.collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(labels(0), "managed=false,region=emea,tier=2");
+    assert_eq!(labels(1), "managed=true,region=amer");
+    assert_eq!(labels(2), "contract.end=2027,managed=true,region=apac,tier=gold");
+    assert_eq!(labels(3), "managed=true,region=emea");
+}

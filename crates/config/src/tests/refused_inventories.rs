@@ -77,7 +77,7 @@ fn columns() {
      --> tenants.csv:1:21
       |
     1 | name,region,app_dta,direktory.id,provider.,region,
-      |                     ^^^^^^^^^^^^ expected `provider.…` or `directory.…`
+      |                     ^^^^^^^^^^^^ expected `provider.…`, `directory.…`, or `labels.…`
       |
       = help: did you mean `directory`?
 

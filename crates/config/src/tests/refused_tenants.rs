@@ -462,3 +462,51 @@ fn invalid_owners() {
     error: 2 errors in the configuration
     "#);
 }
+
+#[test]
+fn invalid_labels() {
+    let text = "[defaults]\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\nlabels = \"emea\"\n\
+                [[tenant]]\nname = \"b\"\nlabels = { \"re gion\" = \"emea\", tier = \"\", zone = \"a,b\", sites = [\"x\"] }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `labels` has the wrong type
+     --> migrate.toml:6:10
+      |
+    6 | labels = "emea"
+      |          ^^^^^^ expected a table such as `{ region = "emea" }`, found a string
+
+    error: `re gion` cannot be the name of a label
+     --> migrate.toml:9:12
+      |
+    9 | labels = { "re gion" = "emea", tier = "", zone = "a,b", sites = ["x"] }
+      |            ^^^^^^^^^ expected a name without spaces, `,`, and `=`
+      |
+      = help: use a name such as `region`, so that `--label region=emea` selects tenants
+
+    error: the label `tier` has no valid value
+     --> migrate.toml:9:39
+      |
+    9 | labels = { "re gion" = "emea", tier = "", zone = "a,b", sites = ["x"] }
+      |                                       ^^ expected a text without `,`, such as "emea"
+      |
+      = help: leave the label out for tenants that do not have it
+
+    error: the label `zone` has no valid value
+     --> migrate.toml:9:50
+      |
+    9 | labels = { "re gion" = "emea", tier = "", zone = "a,b", sites = ["x"] }
+      |                                                  ^^^^^ expected a text without `,`, such as "emea"
+      |
+      = help: leave the label out for tenants that do not have it
+
+    error: the label `sites` has no valid value
+     --> migrate.toml:9:65
+      |
+    9 | labels = { "re gion" = "emea", tier = "", zone = "a,b", sites = ["x"] }
+      |                                                                 ^^^^^ expected a text without `,`, such as "emea"
+      |
+      = help: leave the label out for tenants that do not have it
+
+    error: 5 errors in the configuration
+    "#);
+}

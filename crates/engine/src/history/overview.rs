@@ -29,6 +29,9 @@ pub struct Overview {
     /// Its verdict in the last plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// The ids of its findings in the last plan. None of plans of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
     /// The digest of the plan of the current work. `None` if no work was started, or if it was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
@@ -47,6 +50,9 @@ pub struct Overview {
     /// The step that a person was asked to carry out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
+    /// The person who was asked. `None` if anybody may do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_owner: Option<String>,
     /// A check before this time cannot see more. `None` if any time is as good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest: Option<Timestamp>,
@@ -91,6 +97,7 @@ impl TenantHistory {
     /// The tenant in a few words.
     pub fn overview(&self) -> Overview {
         let work = self.work.as_deref();
+        let question = work.and_then(|work| work.question.as_ref());
         let step = work.zip(self.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
         Overview {
             state: self.state,
@@ -100,13 +107,15 @@ impl TenantHistory {
             direction: self.direction,
             plan_path: self.plan_path.clone(),
             verdict: self.verdict,
+            findings: self.findings.clone(),
             plan: work.map(|work| work.plan.clone()),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),
             is_restored: self.is_restored(),
             can_abandon: self.can_abandon(),
-            asked: work.and_then(|work| work.question.as_ref()).map(|question| question.step.clone()),
+            asked: question.map(|question| question.step.clone()),
+            asked_owner: question.and_then(|question| question.owner.clone()),
             earliest: self.earliest(),
             intent: self.intent.clone(),
             refusal: self.refusal.clone(),

@@ -40,6 +40,8 @@ pub struct TenantHistory {
     pub taken_back: BTreeSet<String>,
     /// Its verdict in the last plan.
     pub verdict: Option<Verdict>,
+    /// The ids of its findings in the last plan.
+    pub findings: Vec<String>,
     /// The last evidence, and when it was recorded.
     pub evidence: Option<(Timestamp, Evidence)>,
     /// The current work. `None` before the first work, and after a complete rollback.
@@ -73,6 +75,7 @@ impl TenantHistory {
             accepted: Vec::new(),
             taken_back: BTreeSet::new(),
             verdict: None,
+            findings: Vec::new(),
             evidence: None,
             work: None,
             former: None,
@@ -117,11 +120,12 @@ impl TenantHistory {
             Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.
             Entry::Planned { .. } if self.work.is_some() => {}
-            Entry::Planned { plan, path, verdict, .. } => {
+            Entry::Planned { plan, path, verdict, findings, .. } => {
                 self.planned = Some(plan.clone());
                 self.plan_while_intended(plan, path, *verdict, at);
                 self.plan_path = Some(path.clone());
                 self.verdict = Some(*verdict);
+                self.findings.clone_from(findings);
                 let is_ready = *verdict == Verdict::Ready;
                 self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }

@@ -242,6 +242,8 @@ pub struct Outline {
     pub name: String,
     /// Its verdict.
     pub verdict: Verdict,
+    /// The ids of its findings.
+    pub findings: Vec<String>,
     /// How many steps it has.
     pub steps: usize,
     /// Whether its rollback needs a person.
@@ -255,6 +257,7 @@ impl PlannedTenant {
         Outline {
             name: self.name.clone(),
             verdict: self.verdict,
+            findings: self.findings.iter().map(|finding| finding.id.clone()).collect(),
             steps: self.steps.len(),
             needs_person_for_rollback: self.way_back.iter().any(is_attended),
         }

@@ -55,6 +55,9 @@ pub enum Entry {
         path: String,
         /// The tenant's verdict in the plan. Only a ready tenant has steps.
         verdict: Verdict,
+        /// The ids of its findings in the plan. None in earlier records.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<String>,
         /// Who made the plan. `None` up to format 2.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,

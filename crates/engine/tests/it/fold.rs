@@ -49,7 +49,13 @@ impl Shorthand {
             evidence: vec![],
         };
         let ended = |state| Entry::TenantEnded { state, reason: None, interrupted: false };
-        let planned = |verdict| Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict, by: None };
+        let planned = |verdict| Entry::Planned {
+            plan: "p".into(),
+            path: "plan.json".into(),
+            verdict,
+            findings: Vec::new(),
+            by: None,
+        };
         match word {
             "f" => return self.start[0].clone(),
             "b" => return self.start[1].clone(),

@@ -1,5 +1,7 @@
 //! Which records a report of work is about.
 
+use std::collections::BTreeSet;
+
 use flowswap_engine::{Draft, RunId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Selection {
     /// Only these tenants. Empty for all tenants.
-    pub tenants: Vec<String>,
+    pub tenants: BTreeSet<String>,
     /// Only what this run did.
     pub run: Option<RunId>,
     /// Only what happened since this time.
@@ -23,7 +25,7 @@ impl Selection {
 
     /// Whether the report is about this tenant, as far as its name goes.
     pub fn is_about(&self, tenant: &str) -> bool {
-        self.tenants.is_empty() || self.tenants.iter().any(|name| name == tenant)
+        self.tenants.is_empty() || self.tenants.contains(tenant)
     }
 
     fn is_in_range(&self, draft: &Draft) -> bool {

@@ -147,7 +147,7 @@ impl Reports {
 fn work_with(hostile: &str) -> WorkReport {
     let mut report = eventful().report(Selection::default());
     let text = || hostile.to_owned();
-    report.selection.tenants = vec![text()];
+    report.selection.tenants = [text()].into();
     for run in &mut report.runs {
         run.version = text();
         run.by = Some(actor(hostile));

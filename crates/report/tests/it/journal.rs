@@ -56,7 +56,7 @@ impl Journal {
         for name in journal.names() {
             let (plan, path) = (journal.plan.digest.clone(), "plan.json".to_owned());
             let by = Some(dana());
-            journal.add(&name, Entry::Planned { plan, path, verdict: Verdict::Ready, by });
+            journal.add(&name, Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), by });
         }
         journal
     }
@@ -64,7 +64,16 @@ impl Journal {
     /// Somebody plans the tenant again, and nobody carries that plan out. Returns its digest.
     pub(crate) fn plan_again(&mut self, name: &str) -> String {
         let (plan, path) = ("9".repeat(64), "later.json".to_owned());
-        self.person(name, Entry::Planned { plan: plan.clone(), path, verdict: Verdict::Migrated, by: Some(dana()) });
+        self.person(
+            name,
+            Entry::Planned {
+                plan: plan.clone(),
+                path,
+                verdict: Verdict::Migrated,
+                findings: Vec::new(),
+                by: Some(dana()),
+            },
+        );
         plan
     }
 

@@ -165,7 +165,7 @@ fn a_run_shows_only_its_own_records_and_what_came_of_them() {
 fn a_selection_of_tenants_and_time_leaves_out_the_others() {
     let journal = eventful();
     let all = journal.report(Selection::default());
-    let acme = journal.report(Selection { tenants: vec!["acme".to_owned()], ..Selection::default() });
+    let acme = journal.report(Selection { tenants: ["acme".to_owned()].into(), ..Selection::default() });
     assert_eq!((acme.tenants.len(), acme.runs.len(), acme.runs[0].id), (1, 1, all.runs[0].id));
     assert_eq!(acme.tenants[0], *tenant(&all, "acme"));
     let since = Some(all.runs[2].started_at);
@@ -502,7 +502,7 @@ fn what_a_stopped_run_left_is_counted_once() {
     flowswap sent 6 requests to change something. All succeeded.
     ");
     // A report about fewer tenants than the run had names those that the run did not get to.
-    let tenants = vec!["initech".to_owned(), "tyrell".to_owned(), "soylent".to_owned()];
+    let tenants = ["initech", "tyrell", "soylent"].map(str::to_owned).into();
     journal.run(RunCommand::Apply);
     skip(&mut journal, "tyrell");
     journal.outcomes = vec![count(RunOutcome::Skipped, None, 40)];

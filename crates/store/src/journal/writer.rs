@@ -177,6 +177,7 @@ mod tests {
             plan: "p".repeat(8_000),
             path: "plan.json".to_owned(),
             verdict: flowswap_engine::Verdict::Ready,
+            findings: Vec::new(),
             by: None,
         };
         Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }, epoch).unwrap()

@@ -140,7 +140,7 @@ fn an_export_of_some_tenants_tells_nothing_of_others() {
     assert_eq!(all.len() as u64, all.last().unwrap()["seq"].as_u64().unwrap());
     assert!(all.iter().any(|line| line["body"].is_null() && line["withheld"].is_null()));
     let unknown = office.run_as("alice", &["audit", "export", "nobody", "-o", "other"]).expect(2);
-    assert!(unknown.stderr.contains("the journal has no record of the tenant `nobody`"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("there is no tenant `nobody`"), "{}", unknown.stderr);
     assert!(!office.lab.path("other").exists());
 }
 

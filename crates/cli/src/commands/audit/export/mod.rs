@@ -13,13 +13,13 @@ use flowswap_store::{SqliteJournal, StateDir};
 use super::anchor::read_signers;
 use crate::{
     args::ExportArgs,
-    context::{Context, SystemClock, cannot_read},
+    context::{Context, SystemClock, cannot_read, read_logbook},
     display::{
         tenants,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    signing,
+    selection, signing,
 };
 use folder::Folder;
 use records::{Exported, Slice};
@@ -40,8 +40,10 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
     let signers = read_signers(&config)?;
     let now = SystemClock.now();
     let key = signing::choose_key(&args.key, signers.as_ref(), ExportPredicate::NAMESPACE, now)?;
+    let selected = selection::select(&config, &*read_logbook(&config).await?, &args.select)?;
     let journal = SqliteJournal::open_read_only(&state.journal()).map_err(cannot_read)?;
-    let slice = Slice::find(&journal, &args.select.tenants).await?;
+    let slice = Slice::find(&journal, &selected).await?;
+    let named = slice.named.iter().cloned().collect();
     let exported = records::export(&journal, slice, &mut folder).await?;
 
     let (missing_plans, plans) = add_plans(&state, &exported, &mut folder)?;
@@ -60,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         version: env!("CARGO_PKG_VERSION").to_owned(),
         records: exported.records,
         last_hash: exported.last_hash,
-        tenants: args.select.tenants.clone(),
+        tenants: named,
         missing_plans,
         exported_at: now,
     };

@@ -15,6 +15,7 @@ use super::folder::Folder;
 use crate::{
     context::cannot_read,
     exit::{Exit, Failure},
+    selection::Selected,
 };
 
 /// The name of the file.
@@ -24,8 +25,8 @@ const WITHHELD: &str = "the outputs of a check can hold keyed hashes of people";
 
 /// Which records of a journal have a body.
 pub(super) struct Slice {
-    /// What the person named; empty for everything.
-    named: Vec<String>,
+    /// What the person selected; empty for everything.
+    pub(super) named: BTreeSet<String>,
     /// The tenants with records.
     tenants: BTreeSet<String>,
     /// The runs that did something for one of them.
@@ -51,8 +52,9 @@ pub(super) struct Exported {
 
 impl Slice {
     /// Looks for the tenants and their runs.
-    pub(super) async fn find(journal: &SqliteJournal, named: &[String]) -> Result<Self, Failure> {
-        let selection = Selection { tenants: named.to_vec(), ..Selection::default() };
+    pub(super) async fn find(journal: &SqliteJournal, selected: &Selected) -> Result<Self, Failure> {
+        let narrowed = || selected.names.iter().filter(|_| selected.is_narrowed).cloned();
+        let selection = Selection { tenants: narrowed().collect(), ..Selection::default() };
         let (mut tenants, mut runs) = (BTreeSet::new(), BTreeSet::new());
         let mut visit = |record: Record| {
             if let Some(name) = record.draft.tenant.filter(|name| selection.is_about(name)) {
@@ -62,7 +64,8 @@ impl Slice {
             Ok(())
         };
         let end = journal.load(Records::All, &mut visit).await.map_err(cannot_read)?;
-        if let Some(unknown) = named.iter().find(|name| !tenants.contains(*name)) {
+        let written = |name: &String| selected.is_written(name);
+        if let Some(unknown) = narrowed().filter(written).find(|name| !tenants.contains(name)) {
             let error = format!("the journal has no record of the tenant `{unknown}`");
             return Err(Failure::new(Exit::Usage, error).hint("list the tenants: flowswap status"));
         }
@@ -70,7 +73,11 @@ impl Slice {
             let failure = Failure::new(Exit::Usage, "the journal has no record yet, so there is nothing to export");
             return Err(failure.hint("plan first: flowswap plan -o plan.json"));
         }
-        Ok(Self { named: named.to_vec(), tenants, runs, end })
+        if selected.is_narrowed && tenants.is_empty() {
+            let failure = Failure::new(Exit::Usage, "the journal has no record of these tenants");
+            return Err(failure.hint("list the tenants: flowswap status"));
+        }
+        Ok(Self { named: narrowed().filter(|name| tenants.contains(name)).collect(), tenants, runs, end })
     }
 
     fn shows(&self, Draft { tenant, run, .. }: &Draft) -> bool {
