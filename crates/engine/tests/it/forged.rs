@@ -59,6 +59,7 @@ async fn no_plan_from_before_a_rollback_is_carried_out_after_it() {
         plan: plan.to_owned(),
         path: format!("{plan}.json"),
         verdict: Verdict::Ready,
+        findings: Vec::new(),
         by: None,
     };
     let apply = async |plan: &str| {
