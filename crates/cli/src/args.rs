@@ -20,7 +20,7 @@ pub(crate) use self::{
     people::{
         ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
     },
-    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey},
+    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey, Waves},
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, ResumeArgs, RollbackArgs},

@@ -31,6 +31,7 @@ mod sim_files;
 mod sim_world;
 mod terminal;
 mod trust;
+mod waves;
 
 use std::{io, path::Path, process::ExitCode};
 

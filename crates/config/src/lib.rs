@@ -29,6 +29,7 @@ mod tenants;
 mod tests;
 mod text;
 mod tree;
+mod waves;
 
 pub use approvals::Approvals;
 pub use diagnostic::ConfigErrors;
@@ -38,3 +39,4 @@ pub use reference::{SecretCommand, SecretRef};
 pub use settings::{Network, PluginEntry, RunLimits};
 pub use side::SideConfig;
 pub use suggest::find_nearest;
+pub use waves::{Pick, REST, Selector, WaveOrder, WaveRule};

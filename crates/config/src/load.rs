@@ -25,8 +25,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
-const ROOT_KEYS: [&str; 9] =
-    ["state", "inventory", "secrets", "network", "run", "approvals", "plugins", "defaults", "tenant"];
+const ROOT_KEYS: [&str; 10] =
+    ["state", "inventory", "secrets", "network", "run", "wave", "approvals", "plugins", "defaults", "tenant"];
 
 impl Reader {
     fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
@@ -53,6 +53,7 @@ impl Reader {
         let custody = self.read_custody(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
+        let waves = self.read_waves(root);
         let approvals = self.read_approvals(root);
         let plugins = self.read_plugins(root);
         let tenants = self.read_tenants(root);
@@ -62,6 +63,7 @@ impl Reader {
             passphrase: custody.passphrase,
             network,
             run,
+            waves,
             approvals,
             plugins,
             by_name: tenants.iter().enumerate().map(|(index, tenant)| (tenant.name.clone(), index)).collect(),

@@ -15,6 +15,7 @@ use crate::{
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
     source::Sources,
+    waves::WaveRule,
 };
 
 /// A configuration with all of its inventories.
@@ -30,6 +31,8 @@ pub struct Config {
     pub network: Network,
     /// The limits of a run.
     pub run: RunLimits,
+    /// In which parts plans migrate their tenants. Empty for all at once.
+    pub waves: Vec<WaveRule>,
     /// Who must approve plans. `None` if nobody must.
     pub approvals: Option<Approvals>,
     /// The libraries of plugins, by the names of the plugins.

@@ -31,6 +31,8 @@ pub struct RunLimits {
     pub max_failures: usize,
     /// How long a plan is valid.
     pub plan_lifetime: Duration,
+    /// How long a tenant is swapped before its legacy client may be retired.
+    pub soak: Duration,
     /// How long an operator has to carry out a run sheet.
     pub operator_deadline: Duration,
 }
@@ -89,11 +91,16 @@ impl Reader {
 
     pub(crate) fn read_run_limits(&mut self, root: &Table) -> RunLimits {
         let table = self.table(root, "run");
-        self.check_keys(&table, &["concurrency", "max_failures", "plan_lifetime", "operator_deadline"], "`[run]`");
+        self.check_keys(
+            &table,
+            &["concurrency", "max_failures", "plan_lifetime", "operator_deadline", "soak"],
+            "`[run]`",
+        );
         RunLimits {
             concurrency: self.count(&table, "concurrency").unwrap_or(16),
             max_failures: self.count(&table, "max_failures").unwrap_or(5),
             plan_lifetime: self.duration(&table, "plan_lifetime").unwrap_or(Duration::from_secs(24 * 60 * 60)),
+            soak: self.duration(&table, "soak").unwrap_or(Duration::ZERO),
             operator_deadline: self.duration(&table, "operator_deadline").unwrap_or(Duration::from_secs(72 * 60 * 60)),
         }
     }

@@ -27,6 +27,7 @@ mod spec;
 mod state;
 mod stop;
 mod tenant;
+mod wave;
 
 /// Part of the port [`SecretStore`]; re-exported so that an implementation needs no other crate.
 pub use flowswap_contract::Handle;
@@ -70,3 +71,4 @@ pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
+pub use wave::{Gate, Opening, Wave};

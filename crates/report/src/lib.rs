@@ -19,6 +19,7 @@ mod summary;
 mod tenant;
 mod timeline;
 mod unknown;
+mod wave;
 mod work;
 
 pub use cause::{Group, group};
@@ -37,6 +38,7 @@ pub use step::{LedgerLine, Reach, StepLine, command_of};
 pub use tenant::{TenantFinding, TenantLine};
 pub use timeline::{Day, Timeline, Week};
 pub use unknown::Unknown;
+pub use wave::WaveLine;
 pub use work::{
     ApprovalLine, Approved, Approver, Asked, Attempt, AttemptEnd, AttemptError, Attention, Durations, EndLine, Failure,
     Head, Planned, RefusalLine, RequestLine, RunEnd, RunLine, SecretEvent, SecretLine, Selection, Statement,

@@ -13,6 +13,7 @@ use crate::{
     tenant::{SeenTenant, TenantLine},
     timeline::Timeline,
     unknown::{Unknown, is_undated, unknowns},
+    wave::WaveLine,
 };
 
 /// The format of reports as JSON.
@@ -45,6 +46,8 @@ pub struct PlanReport {
     pub tenants: Vec<TenantLine>,
     /// The rules that matched, most severe first.
     pub findings: Vec<FindingLine>,
+    /// The waves in which it migrates them. Empty if it migrates all at once.
+    pub waves: Vec<WaveLine>,
     /// When connections stop working if nobody does anything.
     pub timeline: Option<Timeline>,
     /// What is not known, or only inferred.
@@ -114,6 +117,7 @@ impl PlanReport {
             plugins: plugins.collect(),
             verdicts,
             summary: summarize(&classes, &lines, timeline.as_ref()),
+            waves: WaveLine::of_plan(plan),
             timeline,
             tenants: lines,
             findings: findings(plan),

@@ -82,8 +82,14 @@ impl Machine {
             for tenant in &plan.tenants {
                 let path = "plan.json".to_owned();
                 let findings = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
-                let entry =
-                    Entry::Planned { plan: plan.digest.clone(), path, verdict: tenant.verdict, findings, by: None };
+                let entry = Entry::Planned {
+                    plan: plan.digest.clone(),
+                    path,
+                    verdict: tenant.verdict,
+                    findings,
+                    wave: None,
+                    by: None,
+                };
                 let recorder = process.ports.logbook.recorder(&tenant.name, RunId::none()).await.unwrap();
                 if recorder.record(entry).await.is_err() {
                     return;

@@ -13,11 +13,25 @@ pub(crate) struct PlanArgs {
     /// Write the plan to this file; `-` means stdout. Without it, flowswap only shows the plan.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Into which waves to put the tenants.
+    #[arg(long, value_enum, value_name = "WAVES", default_value_t = Waves::Configured)]
+    pub(crate) waves: Waves,
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Replace files even if flowswap did not write them as a plan or a report.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// The waves of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Waves {
+    /// Those of the configuration. Without any, all tenants at once.
+    Configured,
+    /// One tenant of each class, then a tenth of all, then the rest.
+    Auto,
+    /// All tenants at once.
+    None,
 }
 
 #[derive(Debug, Args)]

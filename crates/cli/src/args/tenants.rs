@@ -34,6 +34,9 @@ pub(crate) struct Select {
     /// Only tenants with this label, such as `region=emea`. Several values of one label add up.
     #[arg(long = "label", help_heading = SELECTION, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = parse_label)]
     pub(crate) labels: Vec<(String, String)>,
+    /// Only tenants in this wave of their plan.
+    #[arg(long = "wave", help_heading = SELECTION, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) waves: Vec<String>,
     /// Leave out these tenants; names or patterns.
     #[arg(long, help_heading = SELECTION, value_name = "TENANT", value_delimiter = ',')]
     pub(crate) except: Vec<String>,
@@ -47,10 +50,10 @@ impl Select {
 
     /// Whether nothing says which tenants are meant, so that all are, but for those that are left out.
     pub(crate) fn is_open(&self) -> bool {
-        let Self { tenants, from, states, verdicts, findings, owners, labels, except: _ } = self;
+        let Self { tenants, from, states, verdicts, findings, owners, labels, waves, except: _ } = self;
         let is_by_name = !tenants.is_empty() || from.is_some();
         let is_by_look = !states.is_empty() || !verdicts.is_empty() || !findings.is_empty();
-        !is_by_name && !is_by_look && owners.is_empty() && labels.is_empty()
+        !is_by_name && !is_by_look && owners.is_empty() && labels.is_empty() && waves.is_empty()
     }
 
     /// Whether it is just the name of one tenant. Reports are about that tenant then, and otherwise about a list of tenants.

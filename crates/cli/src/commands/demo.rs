@@ -12,7 +12,7 @@ use super::{apply, detect, plan, report, rollback, status};
 use crate::{
     args::{
         AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select,
-        StartedTenants,
+        StartedTenants, Waves,
     },
     context::Context,
     display::text::{Text, text},
@@ -72,7 +72,11 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
 
     context.terminal.say(prompt_line("plan -o plan.json --report plan.html"));
     let reports = Reports { reports: vec![dir.join("plan.html")] };
-    plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()), reports, force: false }).await?;
+    plan::run(
+        context,
+        &PlanArgs { select: everyone(), output: Some(file.clone()), waves: Waves::Configured, reports, force: false },
+    )
+    .await?;
 
     context.terminal.say(prompt_line("apply plan.json --yes"));
     let exit = apply::run(

@@ -1,6 +1,6 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use flowswap_config::Config;
 use flowswap_engine::{
@@ -23,6 +23,7 @@ use crate::{
     report_files::ReportFiles,
     selection,
     terminal::{Tone, paint},
+    waves::plan_in_waves,
 };
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let not_after = now
         + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
     let plan = Plan::freeze(now, not_after, Some(context.actor()), fleet.pins, tenants).map_err(plugin_defect)?;
+    let plan = plan_in_waves(plan, &config, args.waves)?;
     match (&args.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {
@@ -136,11 +138,17 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
 async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
     let logbook = write_logbook(context.terminal, config).await?;
     let (path, by) = (path.display().to_string(), context.actor());
+    let wave_of: BTreeMap<&str, &str> = plan
+        .waves
+        .iter()
+        .flat_map(|wave| wave.tenants.iter().map(|name| (name.as_str(), wave.name.as_str())))
+        .collect();
     let notes = plan.tenants.iter().map(|tenant| async {
         let recorder = logbook.recorder(&tenant.name, RunId::none()).await?;
         let (plan, path, by) = (plan.digest.clone(), path.clone(), Some(by.clone()));
+        let wave = wave_of.get(tenant.name.as_str()).map(|wave| (*wave).to_owned());
         let findings = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
-        recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, findings, by }).await
+        recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, findings, wave, by }).await
     });
     for result in futures::future::join_all(notes).await {
         result.map_err(Failure::at("record the plan in the journal"))?;

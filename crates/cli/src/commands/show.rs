@@ -59,7 +59,7 @@ async fn select<'a>(context: &Context, plan: &'a Plan, args: &Select) -> Result<
     let candidate = |tenant: &'a PlannedTenant| {
         let ids = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
         let config = config.as_ref().and_then(|config| config.tenant(&tenant.name));
-        Candidate::of(&tenant.name, config, &known).seen(tenant.verdict, ids)
+        Candidate::of(&tenant.name, config, &known).seen(tenant.verdict, ids).in_wave(plan.wave_of(&tenant.name))
     };
     let pool = Pool::of_plan(plan.tenants.iter().map(candidate));
     let names: BTreeSet<String> = pool.select(args)?.names.into_iter().collect();

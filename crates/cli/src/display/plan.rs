@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
-use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
+use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, Wave, short};
 use flowswap_report::{Change, TroubledTenant, command_of};
 use serde_json::Value;
 
@@ -70,6 +70,10 @@ pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Out
         tenant.verdict
     });
     let mut text = text!("{} {}\n", paint(Tone::Strong, "tenants:"), count(verdicts));
+    if !head.waves.is_empty() {
+        let wave = |wave: &Wave| text!("{} ({})", wave.name, wave.tenants.len());
+        text += text!("{} {}\n", paint(Tone::Strong, "waves:"), Text::join(head.waves.iter().map(wave), ", "));
+    }
     if attended > 0 {
         text += text!("{} needs a person for {} of these tenants\n", paint(Tone::Strong, "rollback:"), attended);
     }

@@ -15,6 +15,8 @@ pub(crate) struct Candidate<'a> {
     pub(super) state: TenantState,
     /// Its verdict, in its last plan or now.
     pub(super) verdict: Option<Verdict>,
+    /// The wave of its last plan, or of the plan at hand.
+    pub(super) wave: Option<Cow<'a, str>>,
     /// The ids of its findings, in its last plan or now.
     pub(super) findings: Cow<'a, [String]>,
 }
@@ -29,6 +31,7 @@ impl<'a> Candidate<'a> {
             asked: known.and_then(|known| known.asked_owner.as_deref()),
             state: known.map_or(TenantState::Unplanned, |known| known.state),
             verdict: known.and_then(|known| known.verdict),
+            wave: known.and_then(|known| known.wave.as_deref()).map(Cow::Borrowed),
             findings: Cow::Borrowed(known.map_or(&[], |known| known.findings.as_slice())),
         }
     }
@@ -37,6 +40,12 @@ impl<'a> Candidate<'a> {
     #[must_use]
     pub(crate) fn seen(self, verdict: Verdict, findings: Vec<String>) -> Self {
         Self { verdict: Some(verdict), findings: Cow::Owned(findings), ..self }
+    }
+
+    /// The same tenant, in the wave of a plan.
+    #[must_use]
+    pub(crate) fn in_wave(self, wave: Option<&str>) -> Self {
+        Self { wave: wave.map(|wave| Cow::Owned(wave.to_owned())), ..self }
     }
 
     /// Who was asked to carry out its run sheet, or else its owner in the configuration.

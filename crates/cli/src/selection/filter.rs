@@ -17,6 +17,7 @@ pub(super) enum Filter<'a> {
     Verdict(&'a [Verdict]),
     Finding(&'a [String]),
     Owner(&'a [String]),
+    Wave(&'a [String]),
     Label(&'a str, Vec<&'a str>),
 }
 
@@ -34,6 +35,7 @@ pub(super) fn filters(args: &Select) -> Vec<Filter<'_>> {
         (!args.verdicts.is_empty()).then_some(Filter::Verdict(&args.verdicts)),
         (!args.findings.is_empty()).then_some(Filter::Finding(&args.findings)),
         (!args.owners.is_empty()).then_some(Filter::Owner(&args.owners)),
+        (!args.waves.is_empty()).then_some(Filter::Wave(&args.waves)),
     ];
     let labels = labels.into_iter().map(|(name, values)| Filter::Label(name, values));
     passed.into_iter().flatten().chain(labels).collect()
@@ -48,13 +50,14 @@ impl Filter<'_> {
                 Self::Verdict(_) => candidate.verdict.iter().map(ToString::to_string).collect(),
                 Self::Finding(_) => candidate.findings.to_vec(),
                 Self::Owner(_) => candidate.owner().map(str::to_owned).into_iter().collect(),
+                Self::Wave(_) => candidate.wave.iter().map(ToString::to_string).collect(),
                 Self::Label(name, _) => candidate.label(name).map(str::to_owned).into_iter().collect(),
             }
         };
         let wanted = self.wanted();
         let present: BTreeSet<String> = candidates.iter().flat_map(values).collect();
         // States come and go, but no tenant will ever have a misspelt owner.
-        let is_written = matches!(self, Self::Owner(_) | Self::Label(..));
+        let is_written = matches!(self, Self::Owner(_) | Self::Wave(_) | Self::Label(..));
         let missing = wanted.iter().find(|wanted| !present.contains(*wanted));
         if let Some(missing) = missing.filter(|_| is_written || wanted.iter().all(|wanted| !present.contains(wanted))) {
             return Err(self.refuse(missing, &present, candidates));
@@ -67,7 +70,7 @@ impl Filter<'_> {
         match self {
             Self::State(states) => states.iter().map(ToString::to_string).collect(),
             Self::Verdict(verdicts) => verdicts.iter().map(ToString::to_string).collect(),
-            Self::Finding(names) | Self::Owner(names) => names.to_vec(),
+            Self::Finding(names) | Self::Owner(names) | Self::Wave(names) => names.to_vec(),
             Self::Label(_, values) => values.iter().map(|value| (*value).to_owned()).collect(),
         }
     }
@@ -78,6 +81,7 @@ impl Filter<'_> {
             Self::Verdict(_) => (format!("no tenant has the verdict `{missing}`"), "verdicts".to_owned()),
             Self::Finding(_) => (format!("no tenant has the finding `{missing}`"), "findings".to_owned()),
             Self::Owner(_) => (format!("no tenant has the owner `{missing}`"), "owners".to_owned()),
+            Self::Wave(_) => (format!("no tenant is in the wave `{missing}`"), "waves".to_owned()),
             Self::Label(name, _) => {
                 (format!("no tenant has the label `{name}={missing}`"), format!("values of `{name}`"))
             }
@@ -89,6 +93,7 @@ impl Filter<'_> {
             return failure.hint(list(name, &labels, "labels", "give tenants `labels` in the configuration"));
         }
         failure.hint(match self {
+            Self::Wave(_) => list(missing, present, &kind, "no plan has any; see `[[wave]]` in `migrate.toml.example`"),
             Self::Verdict(_) | Self::Finding(_) => {
                 list(missing, present, &kind, "no plan has any; to look now: flowswap detect")
             }

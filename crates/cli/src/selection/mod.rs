@@ -67,7 +67,7 @@ pub(crate) fn select(config: &Config, logbook: &Logbook, args: &Select) -> Resul
         let failure = Failure::new(Exit::Usage, "the configuration has no tenant");
         return Err(failure.hint("add a `[[tenant]]` or an `inventory`; `migrate.toml.example` shows both"));
     }
-    Pool { candidates, of: "there is no tenant", list: "list the tenants: flowswap status" }.select(args)
+    Pool::of_fleet(candidates).select(args)
 }
 
 /// The tenants from which some are selected.
@@ -80,6 +80,12 @@ pub(crate) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
+    /// The tenants of the configuration.
+    pub(crate) fn of_fleet(candidates: impl IntoIterator<Item = Candidate<'a>>) -> Self {
+        let candidates = candidates.into_iter().collect();
+        Self { candidates, of: "there is no tenant", list: "list the tenants: flowswap status" }
+    }
+
     /// The tenants of a plan.
     pub(crate) fn of_plan(candidates: impl IntoIterator<Item = Candidate<'a>>) -> Self {
         let list = "list the tenants of the plan with `flowswap show -v`";

@@ -10,6 +10,7 @@ mod refused_settings;
 mod refused_tenants;
 mod secrets;
 mod units;
+mod waves;
 
 use std::{fs, path::PathBuf};
 

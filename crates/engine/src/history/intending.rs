@@ -24,6 +24,7 @@ impl TenantHistory {
             if part.plan != plan {
                 return Err(format!("plan {plan} is intended, with a part of plan {}", part.plan));
             }
+            self.wave.clone_from(&part.wave);
             self.part = Some(Arc::clone(part));
         }
         let is_known = self.work.as_ref().is_some_and(|work| work.plan == plan);

@@ -32,6 +32,12 @@ pub struct Overview {
     /// The ids of its findings in the last plan. None of plans of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
+    /// The wave of its last plan that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<String>,
+    /// Since when its swap is done and confirmed, also after its legacy client was retired. `None` if it is not, and for a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swapped_at: Option<Timestamp>,
     /// The digest of the plan of the current work. `None` if no work was started, or if it was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
@@ -108,6 +114,8 @@ impl TenantHistory {
             plan_path: self.plan_path.clone(),
             verdict: self.verdict,
             findings: self.findings.clone(),
+            wave: self.wave.clone(),
+            swapped_at: self.swapped_at,
             plan: work.map(|work| work.plan.clone()),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),

@@ -42,6 +42,10 @@ pub struct TenantHistory {
     pub verdict: Option<Verdict>,
     /// The ids of its findings in the last plan.
     pub findings: Vec<String>,
+    /// The wave of its last plan that it is in.
+    pub wave: Option<String>,
+    /// Since when its swap is done and confirmed, also after its legacy client was retired.
+    pub swapped_at: Option<Timestamp>,
     /// The last evidence, and when it was recorded.
     pub evidence: Option<(Timestamp, Evidence)>,
     /// The current work. `None` before the first work, and after a complete rollback.
@@ -76,6 +80,8 @@ impl TenantHistory {
             taken_back: BTreeSet::new(),
             verdict: None,
             findings: Vec::new(),
+            wave: None,
+            swapped_at: None,
             evidence: None,
             work: None,
             former: None,
@@ -120,12 +126,13 @@ impl TenantHistory {
             Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.
             Entry::Planned { .. } if self.work.is_some() => {}
-            Entry::Planned { plan, path, verdict, findings, .. } => {
+            Entry::Planned { plan, path, verdict, findings, wave, .. } => {
                 self.planned = Some(plan.clone());
                 self.plan_while_intended(plan, path, *verdict, at);
                 self.plan_path = Some(path.clone());
                 self.verdict = Some(*verdict);
                 self.findings.clone_from(findings);
+                self.wave.clone_from(wave);
                 let is_ready = *verdict == Verdict::Ready;
                 self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }
@@ -250,6 +257,12 @@ impl TenantHistory {
     }
 
     pub(super) fn enter(&mut self, state: TenantState, reason: Option<String>, at: Timestamp) {
+        // A run that retires the legacy client and stops leaves the swap as it is.
+        self.swapped_at = match state {
+            TenantState::RollingBack | TenantState::RolledBack | TenantState::Planned | TenantState::Unplanned => None,
+            state if state.is_swapped_or_later() => self.swapped_at.or(Some(at)),
+            _ => self.swapped_at,
+        };
         self.state = state;
         self.reason = reason;
         self.since = at;

@@ -16,7 +16,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{Canonical, Outline, PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, lint::Linter};
 use crate::{
-    Actor,
+    Actor, Wave,
     canonical::{digest_sorted, render_sorted},
 };
 
@@ -50,6 +50,8 @@ struct Shell<'a> {
     plugins: BTreeMap<String, PluginPin>,
     #[serde(borrow)]
     tenants: Vec<&'a RawValue>,
+    #[serde(default)]
+    waves: Vec<Wave>,
     digest: String,
 }
 
@@ -67,9 +69,9 @@ impl PlanFile {
             Some(other) => return Err(PlanError::Format(other)),
             None => return Err(PlanError::Malformed(serde::de::Error::missing_field("format"))),
         }
-        let Shell { format, created_at, not_after, made_by, plugins, tenants: parts, digest } =
+        let Shell { format, created_at, not_after, made_by, plugins, tenants: parts, waves, digest } =
             serde_json::from_str(&text).map_err(|_| PlanError::Changed)?;
-        let head = Plan { format, created_at, not_after, made_by, plugins, tenants: Vec::new(), digest };
+        let head = Plan { format, created_at, not_after, made_by, plugins, tenants: Vec::new(), waves, digest };
         let checking = RefCell::new((Linter::new(&head), Vec::new()));
         let check = |part: &&RawValue| {
             let tenant = decode(part.get())?;

@@ -8,7 +8,7 @@ use super::{
     OfSides, Plan, PlanError, PlannedTenant, Seen,
     order::{is_first, way_back},
 };
-use crate::Verdict;
+use crate::{Verdict, Wave};
 
 /// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
@@ -24,6 +24,8 @@ pub(super) struct Linter<'a> {
     used: BTreeSet<String>,
     /// The tenant of each org that has steps.
     orgs: BTreeMap<(String, String), String>,
+    /// The tenants that have steps.
+    ready: BTreeSet<String>,
     defects: Vec<String>,
 }
 
@@ -33,7 +35,14 @@ impl<'a> Linter<'a> {
         if head.not_after < head.created_at {
             defects.push(format!("it expires at {}, before it was made at {}", head.not_after, head.created_at));
         }
-        Self { head, names: BTreeSet::new(), used: BTreeSet::new(), orgs: BTreeMap::new(), defects }
+        Self {
+            head,
+            names: BTreeSet::new(),
+            used: BTreeSet::new(),
+            orgs: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            defects,
+        }
     }
 
     /// With all tenants of the plan checked.
@@ -47,6 +56,8 @@ impl<'a> Linter<'a> {
     fn into_defects(mut self) -> Vec<String> {
         let unused = self.head.plugins.keys().filter(|name| !self.used.contains(*name));
         self.defects.extend(unused.map(|name| format!("no tenant uses the plugin `{name}`")));
+        let waves = lint_waves(&self.head.waves, &self.ready);
+        self.defects.extend(waves);
         self.defects
     }
 
@@ -68,6 +79,9 @@ impl<'a> Linter<'a> {
                 found.push(format!("it is connected to the same org as `{other}`, which the plan migrates too"));
             }
         }
+        if !tenant.steps.is_empty() {
+            self.ready.insert(tenant.name.clone());
+        }
         self.defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
     }
 
@@ -75,6 +89,30 @@ impl<'a> Linter<'a> {
         let defects = self.into_defects();
         if defects.is_empty() { Ok(()) } else { Err(PlanError::Unsound(defects)) }
     }
+}
+
+/// Every tenant with steps is in exactly one wave, and every wave has a tenant.
+fn lint_waves(waves: &[Wave], ready: &BTreeSet<String>) -> Vec<String> {
+    if waves.is_empty() {
+        return Vec::new();
+    }
+    let (mut defects, mut names, mut placed) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for wave in waves {
+        let Wave { name, tenants, .. } = wave;
+        if !names.insert(name) {
+            defects.push(format!("two waves have the name `{name}`"));
+        }
+        if tenants.is_empty() {
+            defects.push(format!("the wave `{name}` has no tenant"));
+        }
+        let idle = tenants.iter().filter(|tenant| !ready.contains(*tenant));
+        defects.extend(idle.map(|tenant| format!("the wave `{name}` has `{tenant}`, which has no steps")));
+        let twice = tenants.iter().filter(|tenant| !placed.insert(*tenant));
+        defects.extend(twice.map(|tenant| format!("tenant `{tenant}` is in a wave twice")));
+    }
+    let missing = ready.iter().filter(|tenant| !placed.contains(tenant));
+    defects.extend(missing.map(|tenant| format!("tenant `{tenant}` is in no wave")));
+    defects
 }
 
 fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {

@@ -26,7 +26,7 @@ pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
 use crate::{
-    Actor, Finding, Packed, TenantSpec, Verdict,
+    Actor, Finding, Packed, TenantSpec, Verdict, Wave,
     assess::ORG_SHARED,
     canonical::{Sorted, compare, digest, digest_sorted, render_sorted},
 };
@@ -51,6 +51,9 @@ pub struct Plan {
     pub plugins: BTreeMap<String, PluginPin>,
     /// The tenants, in the order of the configuration.
     pub tenants: Vec<PlannedTenant>,
+    /// The waves, in their order. Without any, all tenants with steps are migrated at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
     /// SHA-256 of the canonical form of all the rest.
     pub digest: String,
 }
@@ -156,10 +159,25 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let tenants = hold_back_all_but_first(tenants);
         let digest = String::new();
-        let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, made_by, plugins, tenants, digest };
+        let waves = Vec::new();
+        let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, made_by, plugins, tenants, waves, digest };
         plan.digest = plan.compute_digest()?;
         Linter::of(&plan).finish()?;
         Ok(plan)
+    }
+
+    /// The same plan in waves. Fails if a tenant with steps is in none, or in two.
+    pub fn in_waves(self, waves: Vec<Wave>) -> Result<Self, PlanError> {
+        let mut plan = Self { waves, ..self };
+        plan.digest = plan.compute_digest()?;
+        Linter::of(&plan).finish()?;
+        Ok(plan)
+    }
+
+    /// The name of the wave that a tenant is in.
+    pub fn wave_of(&self, tenant: &str) -> Option<&str> {
+        let wave = self.waves.iter().find(|wave| wave.tenants.iter().any(|name| name == tenant))?;
+        Some(&wave.name)
     }
 
     /// The digest of everything else.
@@ -203,7 +221,7 @@ where
     T: Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Plan { format, created_at, not_after, made_by, plugins, tenants: _, digest: _ } = self.head;
+        let Plan { format, created_at, not_after, made_by, plugins, tenants: _, waves, digest: _ } = self.head;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("created_at", created_at)?;
         map.serialize_entry("digest", self.digest)?;
@@ -214,6 +232,9 @@ where
         map.serialize_entry("not_after", not_after)?;
         map.serialize_entry("plugins", &Sorted(plugins))?;
         map.serialize_entry("tenants", &CanonicalTenants(&self.tenants))?;
+        if !waves.is_empty() {
+            map.serialize_entry("waves", &Sorted(waves))?;
+        }
         map.end()
     }
 }

@@ -20,6 +20,9 @@ pub struct PlanPart {
     pub made_at: Timestamp,
     /// After this time no work starts on the tenant. Work that was started continues.
     pub not_after: Timestamp,
+    /// The wave of the plan that the tenant is in, if the plan has waves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<String>,
     /// The tenant's part.
     pub tenant: Arc<PlannedTenant>,
     /// The plugins that made it and carry it out, by name.
@@ -36,6 +39,7 @@ impl PlanPart {
             path: path.map(str::to_owned),
             made_at: plan.created_at,
             not_after: plan.not_after,
+            wave: plan.wave_of(&tenant.name).map(str::to_owned),
             plugins: pins.map(|(name, pin)| (name.clone(), pin.clone())).collect(),
             tenant,
         }

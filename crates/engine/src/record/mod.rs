@@ -58,6 +58,9 @@ pub enum Entry {
         /// The ids of its findings in the plan. None in earlier records.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         findings: Vec<String>,
+        /// The wave that it is in, if the plan has waves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wave: Option<String>,
         /// Who made the plan. `None` up to format 2.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,

@@ -54,6 +54,7 @@ impl Shorthand {
             path: "plan.json".into(),
             verdict,
             findings: Vec::new(),
+            wave: None,
             by: None,
         };
         match word {

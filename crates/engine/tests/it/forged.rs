@@ -60,6 +60,7 @@ async fn no_plan_from_before_a_rollback_is_carried_out_after_it() {
         path: format!("{plan}.json"),
         verdict: Verdict::Ready,
         findings: Vec::new(),
+        wave: None,
         by: None,
     };
     let apply = async |plan: &str| {
@@ -88,10 +89,20 @@ async fn a_plan_that_the_journal_does_not_know_needs_its_digest() {
     let Outcome::Refused { changes } = outcome else { panic!("{outcome:?}") };
     assert!(changes[0].starts_with("no `flowswap plan` of this state folder wrote plan "), "{changes:?}");
     let (plan, path) = (fleet.plan.digest.clone(), "plan.json".to_owned());
-    fleet.record("acme", Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), by: None }).await;
+    fleet
+        .record(
+            "acme",
+            Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), wave: None, by: None },
+        )
+        .await;
     // Another plan since then changes nothing: a pilot does not take the rest's plan away.
     let (plan, path) = ("another".to_owned(), "pilot.json".to_owned());
-    fleet.record("acme", Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), by: None }).await;
+    fleet
+        .record(
+            "acme",
+            Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), wave: None, by: None },
+        )
+        .await;
     let outcome = fleet.run_changed(Goal::Swapped, |job| job.digest_given = false).await.remove(0);
     assert!(matches!(outcome, Outcome::Ended { state: S::Swapped, .. }), "{outcome:?}");
 }

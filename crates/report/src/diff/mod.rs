@@ -23,6 +23,7 @@ pub use self::{
 use crate::{
     class::Class,
     plan::{PlanReport, PluginLine, name_of},
+    wave::compare_waves,
 };
 
 /// The format of differences as JSON.
@@ -55,6 +56,8 @@ pub struct PlanDifference {
     pub is_by_another: bool,
     /// Whether the tenants of both plans have another order. flowswap plans only the first tenant of an org.
     pub is_reordered: bool,
+    /// What differs between the waves, in sentences.
+    pub waves: Vec<String>,
     /// Classes that only the new plan has, without those whose tenants are all new.
     pub classes_new: Vec<TenantsOfClass>,
     /// Classes that only the old plan has, without those whose tenants the new plan does not have.
@@ -162,6 +165,7 @@ impl PlanDifference {
             changed: group(changed),
             is_by_another: old.made_by != new.made_by,
             is_reordered: is_reordered(old, new, &of_old, &of_new),
+            waves: compare_waves(&old_report.waves, &new_report.waves),
             classes_new: only(&new_report.classes, &old_report.classes, |name| of_old.contains_key(name)),
             classes_gone: only(&old_report.classes, &new_report.classes, |name| of_new.contains_key(name)),
             tenants,
@@ -169,6 +173,7 @@ impl PlanDifference {
         difference.is_empty = difference.plugins.is_empty()
             && difference.unchanged == difference.tenants.len()
             && !difference.is_by_another
+            && difference.waves.is_empty()
             && !difference.is_reordered;
         difference.summary = summary::summarize(&difference);
         difference

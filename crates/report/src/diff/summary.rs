@@ -43,6 +43,7 @@ pub(super) fn summarize(difference: &PlanDifference) -> Vec<String> {
             }
         });
     }
+    sentences.extend(difference.waves.iter().cloned());
     if difference.is_reordered {
         sentences.push("The tenants have another order. flowswap plans only the first tenant of an org.".to_owned());
     }

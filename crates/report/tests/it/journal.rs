@@ -56,7 +56,10 @@ impl Journal {
         for name in journal.names() {
             let (plan, path) = (journal.plan.digest.clone(), "plan.json".to_owned());
             let by = Some(dana());
-            journal.add(&name, Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), by });
+            journal.add(
+                &name,
+                Entry::Planned { plan, path, verdict: Verdict::Ready, findings: Vec::new(), wave: None, by },
+            );
         }
         journal
     }
@@ -71,6 +74,7 @@ impl Journal {
                 path,
                 verdict: Verdict::Migrated,
                 findings: Vec::new(),
+                wave: None,
                 by: Some(dana()),
             },
         );

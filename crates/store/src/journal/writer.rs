@@ -178,6 +178,7 @@ mod tests {
             path: "plan.json".to_owned(),
             verdict: flowswap_engine::Verdict::Ready,
             findings: Vec::new(),
+            wave: None,
             by: None,
         };
         Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }, epoch).unwrap()

@@ -5,7 +5,7 @@ mod class;
 use std::collections::BTreeMap;
 
 use flowswap_engine::{Plan, short};
-use flowswap_report::{FindingLine, PlanReport, TenantLine, Timeline};
+use flowswap_report::{FindingLine, PlanReport, TenantLine, Timeline, WaveLine};
 
 use super::{
     causes, plan, show_problem,
@@ -37,6 +37,7 @@ pub(crate) fn show(report: &PlanReport) -> Text {
         report.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
     let classes = report.classes.iter().enumerate();
     text.extend(classes.map(|(position, class)| text!("\n{}", class::show(class, position == 0, &tenants))));
+    text += list_waves(&report.waves);
     text.extend(report.timeline.iter().map(list_days));
     if !report.findings.is_empty() {
         text += text!("\n{}\n", title("findings:"));
@@ -85,6 +86,20 @@ fn show_finding(finding: &FindingLine) -> Text {
 }
 
 /// The connections that stop working next.
+/// The waves of a plan. Empty if it has none.
+pub(crate) fn list_waves(waves: &[WaveLine]) -> Text {
+    if waves.is_empty() {
+        return Text::default();
+    }
+    let line = |wave: &WaveLine| {
+        let opens = wave.opens_after.iter().map(|after| text!(", opens after: {}", after)).collect::<Text>();
+        text!("  {:<12}  {} ({}){}\n", wave.name, super::tenants(wave.tenants.len()), list(&wave.tenants), opens)
+    };
+    let mut text = text!("\n{}\n", title("waves:"));
+    text.extend(waves.iter().map(line));
+    text
+}
+
 fn list_days(timeline: &Timeline) -> Text {
     if timeline.next.is_empty() {
         return Text::default();
