@@ -22,6 +22,15 @@ pub enum Event {
         /// How many tenants it has.
         tenants: usize,
     },
+    /// The run works on fewer tenants at a time than it may, so that its failures stay within their budget.
+    FewerAtOnce {
+        /// How many at a time, at first.
+        tenants: usize,
+        /// How many the configuration allows.
+        concurrency: usize,
+        /// How many tenants may fail.
+        limit: usize,
+    },
     /// A run started to work on a tenant.
     TenantStarted {
         /// The tenant.
@@ -134,7 +143,7 @@ pub enum Event {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// The run did not start on a tenant: it was stopped, or too many tenants failed.
+    /// The run did not start on a tenant, because it was stopped or because of what befell other tenants.
     TenantSkipped {
         /// The tenant.
         tenant: String,

@@ -61,8 +61,9 @@ pub use record::{
     Draft, Entry, OutcomeCount, Record, RequestOutcome, RunOutcome, RunScope, SignedApproval, intent_token,
 };
 pub use run::{
-    AbandonError, Approval, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply,
-    Outcome, Ports, ResolveError, Resolved, Runner, STOPPED, Summary, Unreachable,
+    AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Halt, Job,
+    NoOperator, Operator, OperatorError, OperatorReply, Outcome, Ports, ResolveError, Resolved, Runner, STOPPED,
+    Summary, Unreachable,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

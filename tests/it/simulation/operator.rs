@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Approval, Assignment, Direction, Entry, FleetLimits, Goal, History, Job, Plan, PlanPart, Recording, RunId, Runner,
-    Tenant, TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
+    Approval, Assignment, Direction, Entry, FailureBudget, FleetLimits, Goal, History, Job, Plan, PlanPart, Recording,
+    RunId, Runner, Tenant, TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
 use futures::StreamExt;
@@ -154,7 +154,7 @@ impl Machine {
     }
 
     async fn execute(&self, process: Process, goal: Goal, jobs: Vec<Job>) {
-        let limits = FleetLimits { concurrency: self.fleet.concurrency, max_failures: 100 };
+        let limits = FleetLimits { concurrency: self.fleet.concurrency, max_failures: FailureBudget::Tenants(100) };
         match Runner::new(process.ports, process.run).run(goal.command(), jobs, limits).await {
             Ok(summary) => summary.outcomes.iter().for_each(|outcome| self.fate.note(format!("  {outcome:?}"))),
             Err(error) => self.fate.note(format!("  {error}: {:?}", std::error::Error::source(&error))),

@@ -1,23 +1,18 @@
 //! Runs many tenants at once. A tenant that fails does not delay the others. Too many failures stop the run.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Approval, Job, Outcome, Runner, Unreachable,
+    Approval, Cause, EarlyEnd, Ending, FailureBudget, Halt, Job, Outcome, Runner, Unreachable,
+    admission::{Admission, Candidate},
     progress::Progress,
     refuse::{already_done, refuse_by_history, refuse_unapproved},
 };
 use crate::{
     Entry, Event, Goal, JournalError, OutcomeCount, Recorder, Recording, RunCommand, RunOutcome, TenantHistory,
-    TenantState, side_by_side,
+    TenantState, side_by_side::through_gate,
 };
 
 /// How many tenants run at once, and how many failures are too many.
@@ -26,7 +21,7 @@ pub struct FleetLimits {
     /// The most tenants that run at the same time.
     pub concurrency: usize,
     /// Once this many tenants have failed or are stuck, no further tenant starts.
-    pub max_failures: usize,
+    pub max_failures: FailureBudget,
 }
 
 /// The result of a run.
@@ -34,6 +29,10 @@ pub struct FleetLimits {
 pub struct Summary {
     /// Every tenant, in the order of the jobs.
     pub outcomes: Vec<(String, Outcome)>,
+    /// How each of them counts, in the same order.
+    pub endings: Vec<Ending>,
+    /// Why tenants were not started because of what befell others, in the order in which that came up.
+    pub halts: Vec<Halt>,
     /// The operator stopped it.
     pub interrupted: bool,
 }
@@ -60,22 +59,25 @@ impl Runner {
         }
         let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
         let jobs: Vec<Job> = intending.buffered(INTENTS_AT_ONCE).try_collect().await?;
-        let failures = Arc::new(AtomicUsize::new(0));
+        let admission = Arc::new(Admission::new(&self.ports, limits, jobs.len(), command));
+        if let Some(narrowed) = admission.narrows(jobs.len()) {
+            self.ports.events.emit(narrowed);
+        }
         let works = jobs.into_iter().map(|job| {
-            let (runner, failures) = (self.clone(), Arc::clone(&failures));
-            async move {
-                let name = job.tenant.spec.name.clone();
-                let (outcome, was_done) = runner.run_within(job, limits, &failures).await?;
-                runner.ports.events.emit(ended(&name, &outcome));
-                Ok::<_, JournalError>((name, outcome, was_done))
-            }
+            let (runner, admission) = (self.clone(), Arc::clone(&admission));
+            async move { runner.run_admitted(job, &admission).await }
         });
-        let ended = side_by_side(works, limits.concurrency).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let refused = refused.into_iter().map(|(name, outcome)| (name, outcome, false));
+        let ended = through_gate(works, &*admission).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let refused = refused.into_iter().map(|(name, outcome)| Ended { name, outcome, cause: None, was_done: false });
         let ended: Vec<_> = ended.into_iter().chain(refused).collect();
         let (interrupted, outcomes) = (self.ports.stop.is_stopped(), count(&ended));
         self.ports.logbook.end_run(self.run, Entry::RunEnded { interrupted, outcomes }).await?;
-        Ok(Summary { outcomes: ended.into_iter().map(|(name, outcome, _)| (name, outcome)).collect(), interrupted })
+        Ok(Summary {
+            endings: ended.iter().map(Ended::ending).collect(),
+            outcomes: ended.into_iter().map(|ended| (ended.name, ended.outcome)).collect(),
+            halts: admission.halts(),
+            interrupted,
+        })
     }
 
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
@@ -97,42 +99,42 @@ impl Runner {
         Ok(job)
     }
 
-    /// How a tenant ended, and whether it had reached the goal before the run.
-    async fn run_within(
-        &self,
-        job: Job,
-        limits: FleetLimits,
-        failures: &AtomicUsize,
-    ) -> Result<(Outcome, bool), JournalError> {
+    /// Runs a job, unless tenants before it were reason enough not to, and counts its end.
+    async fn run_admitted(&self, job: Job, admission: &Admission) -> Result<Ended, JournalError> {
+        let name = job.tenant.spec.name.clone();
         let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
+        let history = recorder.history()?;
+        let candidate = Candidate::new(&job.tenant.spec, job.basis(&history).map(|basis| &**basis.tenant));
+        let was_done = history.is_done_for(job.goal);
         let skipped = if self.ports.stop.is_stopped() {
             Some(STOPPED.to_owned())
-        } else if failures.load(Ordering::Relaxed) >= limits.max_failures {
-            Some(format!("failed or stuck tenants have reached the limit of {}", limits.max_failures))
         } else {
-            None
+            admission.refusal(&candidate).map(|halt| halt.to_string())
         };
-        let history = recorder.history()?;
-        let was_done = history.is_done_for(job.goal);
-        if let Some(reason) = skipped {
+        let ended = if let Some(reason) = skipped {
             let done = already_done(&job, &history);
             let done = done.or_else(|| was_done.then_some(Outcome::Ended { state: history.state, reason: None }));
-            return match done {
-                Some(done) => Ok((done, true)),
-                None => Ok((self.skip(&recorder, job.goal, reason).await?, false)),
+            drop(history);
+            let was_done = done.is_some();
+            let outcome = match done {
+                Some(done) => done,
+                None => self.skip(&recorder, job.goal, reason).await?,
             };
-        }
-        drop(history);
-        let outcome = self.run_job(job, recorder).await?;
-        if let Outcome::Ended { state: TenantState::Failed | TenantState::Stuck, .. } = outcome {
-            failures.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok((outcome, was_done))
+            Ended { name, outcome, cause: None, was_done }
+        } else {
+            drop(history);
+            let (outcome, cause) = self.run_job(job, recorder).await?;
+            Ended { name, outcome, cause, was_done }
+        };
+        self.ports.events.emit(tell(&ended.name, &ended.outcome));
+        admission.count(candidate, ended.ending(), ended.cause.clone());
+        Ok(ended)
     }
 
-    async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<Outcome, JournalError> {
-        if let Some(outcome) = self.refuse(&job, &*recorder.history()?).await {
-            return match outcome {
+    /// How the job ended, and the cause of a failure or a refusal that other tenants may share.
+    async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<(Outcome, Option<Cause>), JournalError> {
+        if let Some((outcome, cause)) = self.refuse(&job, &*recorder.history()?).await {
+            let outcome = match outcome {
                 // An inspection that was stopped says nothing about the tenant.
                 Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
@@ -141,11 +143,12 @@ impl Runner {
                 Outcome::Unapproved { reason } => record_refusal(&recorder, job.goal, vec![reason], true).await,
                 outcome => Ok(outcome),
             };
+            return Ok((outcome?, cause));
         }
         let goal = job.goal;
         let history = recorder.history()?;
         if history.has_nothing_left_for(goal) {
-            return Ok(Outcome::Ended { state: history.state, reason: None });
+            return Ok((Outcome::Ended { state: history.state, reason: None }, None));
         }
         let is_recorded = history.intent.as_ref().is_some_and(|recorded| recorded.run == self.run);
         if let Some(intent) = intent(&job, &history).filter(|_| !is_recorded) {
@@ -157,14 +160,15 @@ impl Runner {
             Some(phase) => progress.go_forward(phase).await,
             None => progress.roll_back().await,
         };
-        let (state, reason) = match end {
-            Ok(state) => (state, None),
-            Err(super::EarlyEnd::InState(state, reason)) => (state, Some(reason)),
-            Err(super::EarlyEnd::Journal(error)) => return Err(error),
+        let (state, reason, cause) = match end {
+            Ok(state) => (state, None, None),
+            Err(EarlyEnd::InState(state, reason)) => (state, Some(reason), None),
+            Err(EarlyEnd::Caused(state, reason, cause)) => (state, Some(reason), Some(*cause)),
+            Err(EarlyEnd::Journal(error)) => return Err(error),
         };
         let interrupted = self.ports.stop.is_stopped() && !goal.is_reached(state);
         progress.finish(state, reason.clone(), interrupted).await?;
-        Ok(Outcome::Ended { state, reason })
+        Ok((Outcome::Ended { state, reason }, cause))
     }
 
     async fn skip(&self, recorder: &Recorder, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
@@ -175,10 +179,26 @@ impl Runner {
     }
 }
 
+/// A tenant that the run is through with.
+struct Ended {
+    name: String,
+    outcome: Outcome,
+    /// Why it failed or was refused, if other tenants may share that.
+    cause: Option<Cause>,
+    /// It had reached the goal before the run.
+    was_done: bool,
+}
+
+impl Ended {
+    fn ending(&self) -> Ending {
+        Ending::of(&self.outcome, self.cause.as_ref())
+    }
+}
+
 /// How many tenants have each outcome.
-fn count(ended: &[(String, Outcome, bool)]) -> Vec<OutcomeCount> {
+fn count(ended: &[Ended]) -> Vec<OutcomeCount> {
     let mut counts: BTreeMap<(RunOutcome, Option<TenantState>), usize> = BTreeMap::new();
-    for (_, outcome, was_done) in ended {
+    for Ended { outcome, was_done, .. } in ended {
         let key = match outcome {
             Outcome::Ended { state, .. } if !was_done => (RunOutcome::Ended, Some(*state)),
             Outcome::Ended { state, .. } | Outcome::Unneeded { state, .. } => (RunOutcome::DoneBefore, Some(*state)),
@@ -236,7 +256,7 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     })
 }
 
-fn ended(tenant: &str, outcome: &Outcome) -> Event {
+fn tell(tenant: &str, outcome: &Outcome) -> Event {
     match outcome {
         Outcome::Ended { state, reason } => {
             Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: reason.clone() }

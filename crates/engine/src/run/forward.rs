@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use flowswap_contract::{
-    self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
+    self as contract, ApplyReply, By, Effect, ErrorKind, Evidence, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
 use super::{
-    EarlyEnd, is_unanswered,
+    Cause, EarlyEnd, is_unanswered,
     progress::Progress,
     removal::{MAX_PUT_OFFS, is_put_off},
     with_hint,
@@ -139,15 +139,15 @@ impl Progress<'_> {
                     return Err(self.give_up(step, &error));
                 }
             };
-            let Some((result, detail)) = missing_proof(&reply) else {
+            let Some((missing, detail)) = missing_proof(&reply) else {
                 self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
                 return Ok(());
             };
             let mut error = contract::Error::new(ErrorKind::Conflict, detail);
-            error.retry_after_ms = reply.wait_ms.filter(|_| result == EvidenceResult::Inconclusive);
+            error.retry_after_ms = reply.wait_ms.filter(|_| missing.result == EvidenceResult::Inconclusive);
             self.fail_as_seen(step, Direction::Forward, error.clone(), reply).await?;
-            if result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
-                return Err(self.give_up(step, &error));
+            if missing.result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
+                return Err(self.give_up_because(step, &error, Cause::of_evidence(step.role, &missing)));
             }
             let is_too_early = |seconds: u64| error.retry_after_ms.is_some_and(|ms| ms > seconds.saturating_mul(1000));
             let Some(seconds) = waits.next().filter(|seconds| !is_too_early(**seconds)) else {
@@ -164,6 +164,10 @@ impl Progress<'_> {
     }
 
     fn give_up(&self, step: &Step, error: &contract::Error) -> EarlyEnd {
+        self.give_up_because(step, error, self.cause_of(step.role, error))
+    }
+
+    fn give_up_because(&self, step: &Step, error: &contract::Error, cause: Cause) -> EarlyEnd {
         let state = match error.kind {
             ErrorKind::Interrupted => self.interrupted_state(),
             // The directory uses the new client. Either the check got no answer, or it failed and a person must decide.
@@ -173,7 +177,7 @@ impl Progress<'_> {
             _ if !step.proposal.phase.is_check() && self.is_in_doubt() => TenantState::Stuck,
             _ => TenantState::Failed,
         };
-        EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(error)))
+        EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(error))).caused_by(cause)
     }
 
     pub(super) fn is_in_doubt(&self) -> bool {
@@ -211,24 +215,28 @@ impl Progress<'_> {
 }
 
 fn is_unconfirmed(end: &EarlyEnd) -> bool {
-    matches!(end, EarlyEnd::InState(TenantState::Soaking | TenantState::Stuck, _))
+    matches!(end.state(), Some(TenantState::Soaking | TenantState::Stuck))
 }
 
 /// The more severe of two ends: a failed confirmation before one that is only not complete yet, otherwise the first.
 fn more_severe(first: Option<EarlyEnd>, second: EarlyEnd) -> EarlyEnd {
-    match (first, &second) {
-        (Some(EarlyEnd::InState(TenantState::Soaking, _)) | None, EarlyEnd::InState(TenantState::Stuck, _))
-        | (None, _) => second,
-        (Some(first), _) => first,
+    let Some(first) = first else { return second };
+    match (first.state(), second.state()) {
+        (Some(TenantState::Soaking), Some(TenantState::Stuck)) => second,
+        _ => first,
     }
 }
 
-/// Why the check does not pass, if so. A failure comes before inconclusive evidence, and that before no evidence at all.
-fn missing_proof(reply: &TestReply) -> Option<(EvidenceResult, String)> {
+/// What keeps the check from passing, if so, and in words. A failure comes before inconclusive evidence, and that before no
+/// evidence at all.
+fn missing_proof(reply: &TestReply) -> Option<(Evidence, String)> {
     let find = |result| reply.evidence.iter().find(|evidence| evidence.result == result);
     match find(EvidenceResult::Fail).or_else(|| find(EvidenceResult::Inconclusive)) {
-        Some(evidence) => Some((evidence.result, format!("{}: {}", evidence.check, evidence.detail))),
+        Some(evidence) => Some((evidence.clone(), format!("{}: {}", evidence.check, evidence.detail))),
         None if find(EvidenceResult::Pass).is_some() => None,
-        None => Some((EvidenceResult::Inconclusive, "the check reported no evidence".to_owned())),
+        None => {
+            let detail = "the check reported no evidence";
+            Some((Evidence::new("evidence", EvidenceResult::Inconclusive, detail), detail.to_owned()))
+        }
     }
 }

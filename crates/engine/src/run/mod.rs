@@ -4,8 +4,12 @@
 //! observed before anything else happens to its tenant. A step in doubt is never simply repeated.
 
 mod abandon;
+mod admission;
 mod back;
+mod budget;
+mod cause;
 mod clocks;
+mod ending;
 mod fleet;
 mod forward;
 mod operator;
@@ -20,6 +24,10 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
+pub use admission::Halt;
+pub use budget::FailureBudget;
+pub use cause::{Cause, Fault};
+pub use ending::Ending;
 pub use fleet::{FleetLimits, STOPPED, Summary};
 use flowswap_contract::{self as contract, ErrorKind};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
@@ -129,7 +137,7 @@ pub enum Outcome {
         /// What is missing.
         reason: String,
     },
-    /// The run did not start on the tenant: it was stopped, or too many tenants failed.
+    /// The run did not start on the tenant, because it was stopped or because of what befell other tenants.
     Skipped {
         /// Why not.
         reason: String,
@@ -187,8 +195,30 @@ impl Runner {
 enum EarlyEnd {
     /// It ends in this state, for this reason.
     InState(TenantState, String),
+    /// The same, and other tenants may have the same cause.
+    Caused(TenantState, String, Box<Cause>),
     /// The journal failed, so nothing more may be done.
     Journal(JournalError),
+}
+
+impl EarlyEnd {
+    /// The same end, with a cause that other tenants may share.
+    fn caused_by(self, cause: Cause) -> Self {
+        match self {
+            Self::InState(state, reason) | Self::Caused(state, reason, _) => {
+                Self::Caused(state, reason, Box::new(cause))
+            }
+            Self::Journal(error) => Self::Journal(error),
+        }
+    }
+
+    /// The state. `None` if the journal failed.
+    fn state(&self) -> Option<TenantState> {
+        match self {
+            Self::InState(state, _) | Self::Caused(state, _, _) => Some(*state),
+            Self::Journal(_) => None,
+        }
+    }
 }
 
 impl From<JournalError> for EarlyEnd {

@@ -94,7 +94,8 @@ impl Progress<'_> {
                     Direction::Forward => TenantState::Failed,
                     Direction::Back => TenantState::RollingBack,
                 };
-                return Err(EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(&error))));
+                let reason = format!("step `{}`: {}", step.id, with_hint(&error));
+                return Err(EarlyEnd::InState(state, reason).caused_by(self.cause_of(step.role, &error)));
             }
         };
         if let Some(handle) = self.find_foreign_secret(step, &sheet)? {

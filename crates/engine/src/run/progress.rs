@@ -6,12 +6,13 @@ use std::{
 };
 
 use flowswap_contract::{
-    self as contract, Evidence, Handle, Json, Op, Step, StepParams, TestParams, TestReply, Values,
+    self as contract, Evidence, Handle, Json, Op, Role, Step, StepParams, TestParams, TestReply, Values,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    Assignment, Basis, EarlyEnd, Job, Ports,
+    Assignment, Basis, Cause, EarlyEnd, Job, Ports,
+    cause::OwnWords,
     refuse::{accepted_changes, new_builds},
     with_hint,
 };
@@ -171,6 +172,12 @@ impl<'a> Progress<'a> {
         self.record(Entry::StepFailed { step: step.id.clone(), direction, error, evidence, outputs }).await?;
         self.ports.events.emit(event);
         Ok(())
+    }
+
+    /// The cause of a failed call to a side, without what is the tenant's own.
+    pub(super) fn cause_of(&self, side: Role, error: &contract::Error) -> Cause {
+        let own = OwnWords::of(&self.tenant.spec, Some(&self.planned), self.work().ok().as_deref());
+        Cause::of_error(side, error, &own)
     }
 
     /// Calls a verb of the plugin for a step.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use flowswap_contract::{Role, Step, StepProposal};
 use serde_json::json;
 
-use super::{Approval, Basis, Job, Outcome, Runner, clocks, with_hint};
+use super::{Approval, Basis, Cause, Job, Outcome, Runner, cause::OwnWords, clocks, with_hint};
 use crate::{
     Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::compare,
@@ -13,28 +13,48 @@ use crate::{
     short,
 };
 
-/// Whether a run may work on a tenant. The error lists the reasons against it, one per line; without one, it may not either.
-type Allowed = Result<(), Vec<String>>;
+/// Whether a run may work on a tenant.
+type Allowed = Result<(), Objection>;
+
+/// Why a run may not work on a tenant.
+struct Objection {
+    /// The reasons, one per line. Without one, it may not either.
+    reasons: Vec<String>,
+    /// Other tenants may have the same cause. `None` if the reasons are about this tenant alone.
+    cause: Option<Cause>,
+}
+
+impl From<Vec<String>> for Objection {
+    fn from(reasons: Vec<String>) -> Self {
+        Self { reasons, cause: None }
+    }
+}
+
+impl From<String> for Objection {
+    fn from(reason: String) -> Self {
+        Self::from(vec![reason])
+    }
+}
 
 impl Runner {
-    /// Why the run does nothing for the tenant, if so.
-    pub(super) async fn refuse(&self, job: &Job, history: &TenantHistory) -> Option<Outcome> {
+    /// Why the run does nothing for the tenant, if so, and the cause that other tenants may share.
+    pub(super) async fn refuse(&self, job: &Job, history: &TenantHistory) -> Option<(Outcome, Option<Cause>)> {
         if let Some(done) = already_done(job, history) {
-            return Some(done);
+            return Some((done, None));
         }
         let by_history = refuse_by_history(job, history);
         if let (None, Some(reason)) = (&by_history, refuse_unapproved(job, history)) {
-            return Some(Outcome::Unapproved { reason });
+            return Some((Outcome::Unapproved { reason }, None));
         }
         let allowed = match by_history.or_else(|| refuse_by_plugins(job, history)) {
-            Some(reason) => Err(vec![reason]),
+            Some(reason) => Err(reason.into()),
             None if is_untouched(job, history) => self.refuse_changes_since_plan(job, history).await,
             None if matches!(job.goal, Goal::Retired | Goal::Purged) => {
                 self.refuse_changes_before_finalize(job, history).await
             }
             None => self.refuse_changes_of_config(job, history).await,
         };
-        allowed.err().map(|changes| Outcome::Refused { changes })
+        allowed.err().map(|Objection { reasons, cause }| (Outcome::Refused { changes: reasons }, cause))
     }
 
     /// Also refuses if the clocks disagree: confirmations compare times of both sides.
@@ -42,7 +62,7 @@ impl Runner {
         self.refuse_changes_of_config(job, history).await?;
         // Inspects only to see the clocks of both sides. The confirmations judge everything else.
         job.tenant.inspect().await;
-        clocks::disagreement(&job.tenant).map_or(Ok(()), |reason| Err(vec![reason]))
+        clocks::disagreement(&job.tenant).map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     /// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do. The
@@ -53,15 +73,15 @@ impl Runner {
             return Ok(());
         }
         if !job.accept_changes {
-            return Err(changes);
+            return Err(changes.into());
         }
-        let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Err(changes) };
+        let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Err(changes.into()) };
         let sides = job.tenant.inspect().await;
         let (Ok(provider), Ok(directory)) = (&sides.provider, &sides.directory) else {
-            let unread = unreadable(&sides).unwrap_or_default();
-            return Err(vec![format!(
-                "{unread}; so flowswap cannot see whether the changed configuration leads to the same tenant"
-            )]);
+            let mut unread = unreadable(&sides, job, history).unwrap_or_else(|| Vec::new().into());
+            let why = "; so flowswap cannot see whether the changed configuration leads to the same tenant";
+            unread.reasons.iter_mut().for_each(|reason| reason.push_str(why));
+            return Err(unread);
         };
         let pairs = [
             ("org", &seen.provider.domain, &provider.domain),
@@ -76,7 +96,7 @@ impl Runner {
             )
         });
         let moved: Vec<_> = moved.collect();
-        if moved.is_empty() { Ok(()) } else { Err(moved) }
+        if moved.is_empty() { Ok(()) } else { Err(moved.into()) }
     }
 
     /// Refuses if anything changed since the plan was made. For a tenant that flowswap has not changed yet.
@@ -84,23 +104,20 @@ impl Runner {
         let now = self.ports.clock.now();
         if let Some(part) = job.part.as_ref().or(history.part.as_ref()) {
             if let Some(ahead) = clocks::from_the_future(part.made_at, now) {
-                return Err(vec![ahead]);
+                return Err(ahead.into());
             }
             if now > part.not_after {
-                return Err(vec![format!(
-                    "plan {} expired at {}",
-                    name_plan(&part.plan, part.path.as_ref()),
-                    part.not_after
-                )]);
+                let plan = name_plan(&part.plan, part.path.as_ref());
+                return Err(format!("plan {plan} expired at {}", part.not_after).into());
             }
         }
         let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Ok(()) };
         let Some(before) = planned.seen() else {
-            return Err(vec!["the plan does not record what was seen".to_owned()]);
+            return Err("the plan does not record what was seen".to_owned().into());
         };
         let sides = job.tenant.inspect().await;
-        if let Some(unread) = unreadable(&sides) {
-            return Err(vec![unread]);
+        if let Some(unread) = unreadable(&sides, job, history) {
+            return Err(unread);
         }
         // Its own work that has changed nothing does not count: the plan was made before it.
         let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
@@ -115,7 +132,7 @@ impl Runner {
 fn refuse_what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &Derivation) -> Allowed {
     if derived.verdict != Verdict::Ready {
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
-        return Err(vec![format!("the tenant is {}, not ready: {why}", derived.verdict)]);
+        return Err(format!("the tenant is {}, not ready: {why}", derived.verdict).into());
     }
     // Only the journal still has plans from before flowswap froze these.
     let steps = match &planned.origins {
@@ -135,7 +152,7 @@ fn refuse_what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, deriv
     });
     compare(&claimed, &found).map_err(|lines| {
         let line = |line| format!("the plan differs from what flowswap would plan now: {line}");
-        lines.into_iter().map(line).collect()
+        lines.into_iter().map(line).collect::<Vec<_>>().into()
     })
 }
 
@@ -146,10 +163,13 @@ fn without_places(step: &Step) -> Step {
 }
 
 /// The side that could not be read, and why.
-fn unreadable(sides: &Inventories) -> Option<String> {
+fn unreadable(sides: &Inventories, job: &Job, history: &TenantHistory) -> Option<Objection> {
     let provider = sides.provider.as_ref().err().map(|error| (Role::Provider, error));
     let (role, error) = provider.or_else(|| Some((Role::Directory, sides.directory.as_ref().err()?)))?;
-    Some(format!("could not read the {role} again: {}", with_hint(error)))
+    let planned = job.basis(history).map(|basis| &**basis.tenant);
+    let own = OwnWords::of(&job.tenant.spec, planned, history.work.as_deref());
+    let reasons = vec![format!("could not read the {role} again: {}", with_hint(error))];
+    Some(Objection { reasons, cause: Some(Cause::of_inspection(role, error, &own)) })
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.

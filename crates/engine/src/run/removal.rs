@@ -117,7 +117,8 @@ impl Progress<'_> {
             Err(error) => {
                 let way_out = if error.kind == ErrorKind::NotFound { manual_way_out(client) } else { "" };
                 let what = "flowswap could not check which client the directory uses now";
-                format!("{what}: {}{way_out}", with_hint(&error))
+                let why = format!("{what}: {}{way_out}", with_hint(&error));
+                return Err(refused(step, direction, &why).caused_by(self.cause_of(compare::seen_by(swap), &error)));
             }
         };
         Err(refused(step, direction, &why))
@@ -159,7 +160,8 @@ impl Progress<'_> {
                 step,
                 direction,
                 &format!("the {role} cannot tell who uses the client: {}{}", with_hint(&error), manual_way_out(client)),
-            ),
+            )
+            .caused_by(self.cause_of(role, &error)),
         };
         if client == Client::Service && self.is_gone(step).await {
             return Ok(true);

@@ -3,7 +3,7 @@
 use flowswap_contract::Handle;
 use futures::future::BoxFuture;
 
-use super::Runner;
+use super::{Halt, Runner};
 use crate::{Entry, JournalError, Question, Recording, TenantHistory, TenantState};
 
 /// The person at the terminal, if there is one.
@@ -22,6 +22,12 @@ pub trait Operator: Send + Sync {
 
     /// Tells the person what flowswap sees.
     fn notify(&self, tenant: &str, news: &str);
+
+    /// Asks whether the run still starts further tenants, although flowswap could not tell about some. Nothing runs meanwhile.
+    /// Dropped if the run is stopped. Without a person, it does not.
+    fn may_go_on<'a>(&'a self, _trouble: &'a Halt) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
+    }
 }
 
 /// A person's reply to a run sheet.

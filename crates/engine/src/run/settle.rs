@@ -5,7 +5,10 @@ use flowswap_contract::{
 };
 
 use super::{EarlyEnd, progress::Progress, with_hint};
-use crate::{Direction, Doubt, TenantState, compare::is_shown};
+use crate::{
+    Direction, Doubt, TenantState,
+    compare::{is_shown, seen_by},
+};
 
 impl Progress<'_> {
     /// Settles the doubt that an earlier run left, if any.
@@ -75,7 +78,8 @@ impl Progress<'_> {
                     step.id,
                     with_hint(&error)
                 );
-                return Err(EarlyEnd::InState(TenantState::Stuck, reason));
+                let cause = self.cause_of(seen_by(step), &error);
+                return Err(EarlyEnd::InState(TenantState::Stuck, reason).caused_by(cause));
             }
         };
         match (reply.state, direction) {

@@ -1,7 +1,8 @@
 //! Tenants that nobody approved are not started. Work that was started, and a rollback, needs no approval.
 
 use flowswap_engine::{
-    Approval, Entry, FleetLimits, Goal, Job, Outcome, Record, RunId, Runner, SignedApproval, TenantState as S,
+    Approval, Entry, FailureBudget, FleetLimits, Goal, Job, Outcome, Record, RunId, Runner, SignedApproval,
+    TenantState as S,
 };
 
 use crate::test_fleet::TestFleet;
@@ -83,7 +84,7 @@ async fn the_journal_has_the_approvals_of_a_run_that_does_something() {
         let mut jobs = fleet.jobs(Goal::Swapped);
         jobs.iter_mut().for_each(|job| job.approval = approval.clone());
         let runner = Runner::new(fleet.env.ports(), RunId::generate()).approved_by(vec![signed.clone()]);
-        let limits = FleetLimits { concurrency: 1, max_failures: 1 };
+        let limits = FleetLimits { concurrency: 1, max_failures: FailureBudget::Tenants(1) };
         runner.run(Goal::Swapped.command(), jobs, limits).await.unwrap();
     };
     let approvals_of_runs = || -> Vec<Vec<SignedApproval>> {

@@ -5,7 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Entry, Event, FleetLimits, Goal, Outcome, OutcomeCount, RunCommand, RunId, RunOutcome, Runner, TenantState as S,
+    Entry, Event, FailureBudget, FleetLimits, Goal, Outcome, OutcomeCount, RunCommand, RunId, RunOutcome, Runner,
+    TenantState as S,
 };
 
 use crate::{
@@ -35,7 +36,7 @@ async fn as_many_tenants_run_at_once_as_allowed() {
         let fleet = TestFleet::new(&NAMES).await;
         fleet.env.most_in_flight.store(0, Ordering::Relaxed);
         *fleet.env.latency.lock().unwrap() = Duration::from_millis(20);
-        let limits = FleetLimits { concurrency, max_failures: 1 };
+        let limits = FleetLimits { concurrency, ..LIMITS };
         let summary = fleet.run_within(Goal::Swapped, limits).await.unwrap();
         assert_eq!(states(&summary.outcomes), [Some(S::Swapped); 9]);
         let names: Vec<&str> = summary.outcomes.iter().map(|(name, _)| name.as_str()).collect();
@@ -76,7 +77,7 @@ async fn after_too_many_failures_no_further_tenant_starts() {
         inject(&fleet, "a", "prove", Op::Test, Fault::Refuse);
         inject(&fleet, "b", "swap", Op::Apply, Fault::Die);
         inject(&fleet, "b", "swap", Op::Observe, Fault::Refuse);
-        let limits = FleetLimits { concurrency: 1, max_failures };
+        let limits = FleetLimits { concurrency: 1, max_failures: FailureBudget::Tenants(max_failures) };
         let outcomes = fleet.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
         assert_eq!(states(&outcomes).iter().flatten().count(), begun);
         for (name, outcome) in &outcomes[begun..] {
@@ -189,7 +190,10 @@ async fn events_report_every_tenant() {
     let fleet = TestFleet::new(&["a", "b", "c"]).await;
     fleet.change_world("b", |world| world.can_restore = false);
     fleet.inject("prove", Op::Test, 0, Fault::Refuse);
-    fleet.run_within(Goal::Swapped, FleetLimits { concurrency: 1, max_failures: 1 }).await.unwrap();
+    fleet
+        .run_within(Goal::Swapped, FleetLimits { concurrency: 1, max_failures: FailureBudget::Tenants(1) })
+        .await
+        .unwrap();
     let events = std::mem::take(&mut *fleet.env.events.lock().unwrap());
     let words: Vec<String> = events.iter().map(describe).collect();
     assert_eq!(

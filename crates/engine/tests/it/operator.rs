@@ -16,7 +16,12 @@ use flowswap_engine::{
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
 
-use crate::{environment::Environment, laws::assert_lawful, test_fleet::TestFleet, world::World};
+use crate::{
+    environment::Environment,
+    laws::assert_lawful,
+    test_fleet::{LIMITS, TestFleet},
+    world::World,
+};
 
 /// Something that happens after the person was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -464,7 +469,7 @@ async fn a_step_whose_run_sheet_waits_for_its_turn_is_checked_rarely() {
     };
     *fleet.env.operator.lock().unwrap() = Arc::new(operator);
     let begun = tokio::time::Instant::now();
-    let limits = FleetLimits { concurrency: TENANTS as usize, max_failures: usize::MAX };
+    let limits = FleetLimits { concurrency: TENANTS as usize, ..LIMITS };
     let outcomes = fleet.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
     assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Ended { state: S::Swapped, .. })));
     // The tenant on the screen is not delayed by the others: its next check sees what was done.

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{Op, Role};
 use flowswap_engine::{
-    Approval, Assignment, Entry, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart, PluginPin,
-    Recording, RunId, Runner, Summary, Tenant, TenantSpec, TenantState, digest_config, plan_tenant,
+    Approval, Assignment, Entry, FailureBudget, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart,
+    PluginPin, Recording, RunId, Runner, Summary, Tenant, TenantSpec, TenantState, digest_config, plan_tenant,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Limits for tests that are not about limits.
-pub(crate) const LIMITS: FleetLimits = FleetLimits { concurrency: 4, max_failures: usize::MAX };
+pub(crate) const LIMITS: FleetLimits = FleetLimits { concurrency: 4, max_failures: FailureBudget::Tenants(usize::MAX) };
 
 /// An environment and a plan for its tenants.
 pub(crate) struct TestFleet {

@@ -1,0 +1,275 @@
+//! Decides which tenants a run still starts: counts failures against the budget, and finds causes that several tenants share.
+//!
+//! The counters belong to the tenants that are started together. Today these are all tenants of a run.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use flowswap_contract::Role;
+use serde::Serialize;
+
+use super::{FleetLimits, Operator, Ports, cause::Cause, ending::Ending};
+use crate::{Event, PlannedTenant, RunCommand, Stop, TenantSpec, side_by_side::Gate};
+
+/// What matters of a tenant for a cause that it shares with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    name: String,
+    org: String,
+    class: Class,
+}
+
+/// Tenants with the same plugins and the same steps in the same order. What fails twice among them fails for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Class {
+    provider_plugin: String,
+    directory_plugin: String,
+    steps: Vec<String>,
+}
+
+impl Candidate {
+    pub(super) fn new(spec: &TenantSpec, planned: Option<&PlannedTenant>) -> Self {
+        let steps = planned.iter().flat_map(|planned| &planned.steps).map(|step| step.id.clone());
+        let class = Class {
+            provider_plugin: spec.provider_plugin.clone(),
+            directory_plugin: spec.directory_plugin.clone(),
+            steps: steps.collect(),
+        };
+        Self { name: spec.name.clone(), org: spec.domain.clone(), class }
+    }
+}
+
+/// Why a run starts no further tenants, or not those of one kind. As text, the reason why it skips one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Halt {
+    /// As many tenants have failed or are stuck as the budget allows. No further tenant starts.
+    Budget {
+        /// How many.
+        limit: usize,
+    },
+    /// Two tenants that are planned alike failed for the same cause. No further tenant that is planned like them starts.
+    SameCause {
+        /// The cause.
+        cause: Cause,
+        /// The two.
+        tenants: [String; 2],
+    },
+    /// The same cause hit two tenants of one org. No further tenant of that org starts.
+    SameOrg {
+        /// The cause.
+        cause: Cause,
+        /// The two.
+        tenants: [String; 2],
+        /// The domain of the org.
+        org: String,
+    },
+    /// flowswap could not tell about two tenants, for the same cause, and nobody said that the run goes on. No further tenant
+    /// starts.
+    Inconclusive {
+        /// The cause.
+        cause: Cause,
+        /// The two.
+        tenants: [String; 2],
+    },
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget { limit } => write!(f, "failed or stuck tenants have reached the limit of {limit}"),
+            Self::SameCause { cause, tenants: [one, other] } => {
+                write!(
+                    f,
+                    "`{one}` and `{other}` failed for the same cause: {cause}. So this run starts no other tenant with the \
+                     same steps, and changed nothing here"
+                )
+            }
+            Self::SameOrg { cause, tenants: [one, other], org } => {
+                write!(
+                    f,
+                    "`{one}` and `{other}` have the same trouble: {cause}. So this run starts no other tenant of `{org}`, \
+                     and changed nothing here"
+                )
+            }
+            Self::Inconclusive { cause, tenants: [one, other] } => {
+                write!(
+                    f,
+                    "flowswap cannot tell what is wrong with `{one}` and `{other}`: {cause}. So this run starts no other \
+                     tenant, and changed nothing here"
+                )
+            }
+        }
+    }
+}
+
+/// The counters, and what follows from them.
+pub(super) struct Admission {
+    concurrency: usize,
+    /// How many tenants may fail.
+    limit: usize,
+    /// Whether a shared cause halts anything.
+    watches_causes: bool,
+    operator: Arc<dyn Operator>,
+    stop: Stop,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    failed: usize,
+    /// Who had which cause.
+    sightings: Vec<(Cause, Candidate)>,
+    halts: Vec<(Scope, Halt)>,
+    /// What a person must decide before any further tenant starts.
+    pauses: Vec<Halt>,
+    /// The causes that a person was asked about.
+    asked: Vec<Cause>,
+}
+
+/// Which tenants a halt is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    All,
+    Class(Class),
+    Org(String),
+}
+
+impl Scope {
+    fn covers(&self, candidate: &Candidate) -> bool {
+        match self {
+            Self::All => true,
+            Self::Class(class) => *class == candidate.class,
+            Self::Org(org) => *org == candidate.org,
+        }
+    }
+}
+
+impl Admission {
+    /// The counters for so many tenants.
+    ///
+    /// A shared cause never halts a rollback. A tenant that is not started forward stays as it was, and that is safe. One
+    /// that is not rolled back stays as somebody no longer wants it. So only the budget ends a rollback.
+    pub(super) fn new(ports: &Ports, limits: FleetLimits, tenants: usize, command: RunCommand) -> Self {
+        let limit = limits.max_failures.of(tenants);
+        let mut counted = Counted::default();
+        if limit == 0 {
+            counted.halts.push((Scope::All, Halt::Budget { limit }));
+        }
+        Self {
+            concurrency: limits.concurrency.max(1),
+            limit,
+            watches_causes: command != RunCommand::Rollback,
+            operator: Arc::clone(&ports.operator),
+            stop: ports.stop.clone(),
+            counted: Mutex::new(counted),
+        }
+    }
+
+    /// What limits so many tenants to fewer at a time than the configuration allows, if the budget does.
+    pub(super) fn narrows(&self, tenants: usize) -> Option<Event> {
+        let (concurrency, limit) = (self.concurrency, self.limit);
+        let width = self.width();
+        (width < concurrency.min(tenants)).then_some(Event::FewerAtOnce { tenants: width, concurrency, limit })
+    }
+
+    /// Why the tenant must not be started, if so.
+    pub(super) fn refusal(&self, candidate: &Candidate) -> Option<Halt> {
+        let counted = self.lock();
+        counted.halts.iter().find(|(scope, _)| scope.covers(candidate)).map(|(_, halt)| halt.clone())
+    }
+
+    /// Counts a tenant that has ended.
+    pub(super) fn count(&self, candidate: Candidate, ending: Ending, cause: Option<Cause>) {
+        let mut counted = self.lock();
+        if ending.counts_against_budget() {
+            counted.failed += 1;
+            if counted.failed == self.limit {
+                counted.halts.push((Scope::All, Halt::Budget { limit: self.limit }));
+            }
+        }
+        let is_trouble = matches!(ending, Ending::Failed | Ending::Inconclusive);
+        let Some(cause) = cause.filter(|_| is_trouble && self.watches_causes) else { return };
+        counted.find_shared(&cause, &candidate, ending);
+        counted.sightings.push((cause, candidate));
+    }
+
+    /// What halted the run or a part of it, in this order.
+    pub(super) fn halts(&self) -> Vec<Halt> {
+        self.lock().halts.iter().map(|(_, halt)| halt.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate for Admission {
+    /// How many tenants may be at work now. If all of them fail, the budget is exceeded by one at most. 0 while a person must
+    /// decide.
+    fn width(&self) -> usize {
+        let counted = self.lock();
+        if !counted.pauses.is_empty() {
+            return 0;
+        }
+        match self.limit.saturating_sub(counted.failed) {
+            // From here on, tenants are only skipped.
+            0 => self.concurrency,
+            left => self.concurrency.min(left.saturating_add(1)),
+        }
+    }
+
+    /// Asks a person about everything that came up, until the person wants to stop.
+    async fn open(&self) {
+        let pauses = mem::take(&mut self.lock().pauses);
+        for pause in pauses {
+            let goes_on = tokio::select! {
+                biased;
+                () = self.stop.stopped() => return,
+                goes_on = self.operator.may_go_on(&pause) => goes_on,
+            };
+            if !goes_on {
+                return self.lock().halts.push((Scope::All, pause));
+            }
+        }
+    }
+}
+
+impl Counted {
+    /// Halts what shares the cause with another tenant. What the provider says may be about one org alone, so it halts more
+    /// than that org only if two orgs say it.
+    fn find_shared(&mut self, cause: &Cause, candidate: &Candidate, ending: Ending) {
+        let others = self.sightings.iter().filter(|(seen, _)| seen == cause).map(|(_, other)| other);
+        let (neighbors, strangers): (Vec<_>, Vec<_>) =
+            others.partition(|other| cause.side == Role::Provider && other.org == candidate.org);
+        let pair = |other: &Candidate| [other.name.clone(), candidate.name.clone()];
+        // An answer that is missing says nothing about how a tenant is planned.
+        let is_alike = |other: &&&Candidate| ending == Ending::Inconclusive || other.class == candidate.class;
+        let wide = strangers.iter().find(is_alike).map(|other| pair(other));
+        let narrow = neighbors.first().map(|other| pair(other));
+        let cause = cause.clone();
+        match (wide, narrow) {
+            (Some(tenants), _) if ending == Ending::Inconclusive => {
+                if !self.asked.contains(&cause) {
+                    self.asked.push(cause.clone());
+                    self.pauses.push(Halt::Inconclusive { cause, tenants });
+                }
+            }
+            (Some(tenants), _) => self.add(Scope::Class(candidate.class.clone()), Halt::SameCause { cause, tenants }),
+            (None, Some(tenants)) => {
+                let org = candidate.org.clone();
+                self.add(Scope::Org(org.clone()), Halt::SameOrg { cause, tenants, org });
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Adds a halt, unless nobody would start there anyway.
+    fn add(&mut self, scope: Scope, halt: Halt) {
+        if !self.halts.iter().any(|(known, _)| *known == scope || *known == Scope::All) {
+            self.halts.push((scope, halt));
+        }
+    }
+}
