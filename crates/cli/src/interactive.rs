@@ -11,7 +11,7 @@ use std::{
 };
 
 use flowswap_engine::{
-    Actor, Clock, HandoverChannel, Operator, OperatorReply, Ports, Question, Recording, SecretStore,
+    Actor, Clock, HandoverChannel, Operator, OperatorReply, Pause, Ports, Question, Recording, SecretStore,
 };
 use flowswap_report::Sheet;
 use futures::future::BoxFuture;
@@ -27,6 +27,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
+    go_on::question,
     hand_over::{STAY, SecretHandover},
     terminal::{Terminal, Tone, paint},
 };
@@ -117,6 +118,22 @@ impl Interactive {
         }
     }
 
+    async fn ask_whether_to_go_on(&self, pause: &Pause) -> bool {
+        let mut lines = self.lines.lock().await;
+        let _hold = self.gate.hold(self.terminal);
+        // Lines typed before the question appeared do not answer it.
+        while lines.try_recv().is_ok() {}
+        self.show(text!("\n{}\n", question(pause)));
+        loop {
+            let Some(line) = self.ask("y yes, n no", &mut lines).await else { return false };
+            match line.trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => return true,
+                "n" | "no" => return false,
+                _ => self.show("type one of these letters, then press Enter\n"),
+            }
+        }
+    }
+
     /// Copies the secret to the clipboard, and removes it after [`STAY`].
     async fn copy(&self, tenant: &str, question: &Question, recorder: &dyn Recording) -> Result<String, Failure> {
         let handover = SecretHandover::prepare(tenant, question, &*self.secrets).await?;
@@ -190,6 +207,10 @@ impl Operator for Interactive {
         } else {
             self.gate.say(self.terminal, message)
         }
+    }
+
+    fn may_go_on<'a>(&'a self, pause: &'a Pause) -> BoxFuture<'a, bool> {
+        Box::pin(self.ask_whether_to_go_on(pause))
     }
 }
 

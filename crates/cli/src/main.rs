@@ -12,6 +12,7 @@ mod exit;
 mod fetch;
 mod fleet;
 mod full_command;
+mod go_on;
 mod hand_over;
 mod identity;
 mod interactive;

@@ -90,8 +90,7 @@ impl Reader {
     /// A whole number, at least 1.
     pub(crate) fn count(&mut self, table: &Table, key: &str) -> Option<usize> {
         let entry = table.get(key)?;
-        let number = entry.node.to_json().as_u64().and_then(|number| usize::try_from(number).ok());
-        let number = number.filter(|number| *number > 0);
+        let number = whole_number(&entry.node);
         if number.is_none() {
             let error = Diagnostic::new(format!("invalid value for `{key}`"));
             self.refuse(error.at(entry.node.at, "expected a whole number, at least 1"));
@@ -121,6 +120,12 @@ impl Reader {
 /// A path relative to `dir`. It does not prepend the current folder, so that messages show the path as it was written.
 fn join(dir: &Path, path: &str) -> PathBuf {
     if dir == Path::new(".") { PathBuf::from(path) } else { dir.join(path) }
+}
+
+/// A whole number, at least 1.
+pub(crate) fn whole_number(node: &Node) -> Option<usize> {
+    let number = node.to_json().as_u64().and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| *number > 0)
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

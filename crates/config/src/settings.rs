@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use flowswap_engine::FailureBudget;
 use flowswap_host::{Cage, HostPattern, is_origin};
 
 use crate::{
     diagnostic::Diagnostic,
-    reader::Reader,
+    reader::{Reader, whole_number},
     reference::SecretRef,
     tree::{Entry, Table},
 };
@@ -28,7 +29,7 @@ pub struct RunLimits {
     /// How many tenants flowswap works on at a time.
     pub concurrency: usize,
     /// How many tenants may fail before the run starts no more.
-    pub max_failures: usize,
+    pub max_failures: FailureBudget,
     /// How long a plan is valid.
     pub plan_lifetime: Duration,
     /// How long a tenant is swapped before its legacy client may be retired.
@@ -98,11 +99,26 @@ impl Reader {
         );
         RunLimits {
             concurrency: self.count(&table, "concurrency").unwrap_or(16),
-            max_failures: self.count(&table, "max_failures").unwrap_or(5),
+            max_failures: self.budget(&table, "max_failures").unwrap_or(FailureBudget::Tenants(5)),
             plan_lifetime: self.duration(&table, "plan_lifetime").unwrap_or(Duration::from_secs(24 * 60 * 60)),
             soak: self.duration(&table, "soak").unwrap_or(Duration::ZERO),
             operator_deadline: self.duration(&table, "operator_deadline").unwrap_or(Duration::from_secs(72 * 60 * 60)),
         }
+    }
+
+    /// A number of tenants, or a percentage of them. A run whose tenants must not fail at all could not start, so there is no 0.
+    fn budget(&mut self, table: &Table, key: &str) -> Option<FailureBudget> {
+        let node = &table.get(key)?.node;
+        let budget = match node.as_text() {
+            Some(text) => parse_percentage(text).map(FailureBudget::Percent),
+            None => whole_number(node).map(FailureBudget::Tenants),
+        };
+        if budget.is_none() {
+            let error = Diagnostic::new(format!("invalid value for `{key}`"));
+            let error = error.at(node.at, "expected a whole number of tenants, at least 1, or \"1%\" to \"100%\"");
+            self.refuse(error.help("to stop at the first failure, write 1"));
+        }
+        budget
     }
 
     pub(crate) fn read_plugins(&mut self, root: &Table) -> BTreeMap<String, PluginEntry> {
@@ -161,4 +177,11 @@ impl Reader {
         }
         digest
     }
+}
+
+/// A percentage such as `10%`, from 1 to 100.
+fn parse_percentage(text: &str) -> Option<u8> {
+    let digits = text.trim().strip_suffix('%')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|percent| is_number && (1..=100).contains(percent))
 }

@@ -62,7 +62,7 @@ pub use record::{
 };
 pub use run::{
     AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Halt, Job,
-    NoOperator, Operator, OperatorError, OperatorReply, Outcome, Ports, ResolveError, Resolved, Runner, STOPPED,
+    NoOperator, Operator, OperatorError, OperatorReply, Outcome, Pause, Ports, ResolveError, Resolved, Runner, STOPPED,
     Summary, Unreachable,
 };
 pub use run_id::RunId;

@@ -16,6 +16,7 @@ use crate::{
     display::{self, progress::OutputGate},
     exit::{Exit, Failure},
     fleet::Fleet,
+    go_on::AtTerminal,
     interactive::Interactive,
     question::Question,
     selection::{Candidate, Pool},
@@ -61,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     keep_copy(&config, &plan)?;
     let ports = match gate {
         Some(gate) => Interactive::join(context.terminal, gate, ports),
-        None => ports,
+        None => AtTerminal::join(!args.yes, &progress, ports),
     };
     let Fleet { tenants, pins } = Fleet::open(context, &config, &names, &ports).await?;
     // A later command may continue the run from another folder.

@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
-    let purpose = RunPurpose::to(goal).accepting(args.started.changes);
+    let purpose = RunPurpose { may_ask: !args.started.yes, ..RunPurpose::to(goal) }.accepting(args.started.changes);
     started::continue_tenants(context, &config, &names, lost, purpose).await
 }
 

@@ -19,6 +19,7 @@ mod evidence;
 mod explain;
 mod finalize;
 mod give_up;
+mod halted;
 mod history;
 mod init;
 mod next;

@@ -28,6 +28,7 @@ use crate::{
     fleet::Fleet,
     question::Question,
     selection::{self, Selected},
+    go_on::AtTerminal,
 };
 
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
@@ -78,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         if context.stop.is_stopped() {
             return Ok(Exit::Interrupted);
         }
-        let purpose = RunPurpose::to(goal).accepting(args.changes);
+        let purpose = RunPurpose { may_ask: !args.yes, ..RunPurpose::to(goal) }.accepting(args.changes);
         exit =
             started::worst(exit, continue_all(context, &config, &names, mem::take(&mut lost), purpose, &open).await?);
     }
@@ -130,6 +131,7 @@ async fn continue_all(
 ) -> Result<Exit, Failure> {
     let progress = context.progress();
     let ports = context.run_ports(config, progress.clone()).await?;
+    let ports = AtTerminal::join(purpose.may_ask, &progress, ports);
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let mut jobs = started::jobs(config, fleet, purpose);
     let mut plans = BTreeMap::new();

@@ -6,14 +6,17 @@ use std::{collections::BTreeSet, sync::Arc};
 use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Approval, Assignment, Direction, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports, RunId,
-    Runner, Summary, Tenant, TenantHistory, TenantState, Unreachable, Work,
+    Approval, Assignment, Direction, Ending, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports,
+    RunId, Runner, Summary, Tenant, TenantHistory, TenantState, Unreachable, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::status;
+use super::{
+    halted::{self, Stopped},
+    status,
+};
 use crate::{
     args::{AcceptChanges, StartedTenants},
     context::{Context, keep_snapshot, read_tenant},
@@ -27,6 +30,7 @@ use crate::{
     exit::{Exit, Failure},
     fleet::{Fleet, refuse_gone},
     full_command,
+    go_on::AtTerminal,
     interactive::Interactive,
     selection::{self, Selected},
     terminal::Tone,
@@ -39,6 +43,8 @@ pub(crate) struct RunPurpose {
     pub(crate) goal: Goal,
     /// Whether a person at this terminal carries out the run sheets.
     pub(crate) interactive: bool,
+    /// Whether the person at the terminal can be asked while the run goes on.
+    pub(crate) may_ask: bool,
     /// Whether it continues with another build of a plugin, or another configuration.
     pub(crate) accept_changes: bool,
 }
@@ -56,7 +62,7 @@ impl RunPurpose {
 
     /// A run with this goal.
     pub(crate) fn to(goal: Goal) -> Self {
-        Self { goal, interactive: false, accept_changes: false }
+        Self { goal, interactive: false, may_ask: false, accept_changes: false }
     }
 
     /// The same run, with what the operator accepts.
@@ -80,6 +86,9 @@ struct Report {
     /// `None` if there was nothing to do.
     run: Option<RunId>,
     tenants: Vec<Row>,
+    /// Why the run did not start all of its tenants, because of what befell others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stopped: Vec<Stopped>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +96,8 @@ struct Row {
     name: String,
     /// `ended`, `already-done`, `refused`, or `skipped`. The last two have no state.
     outcome: &'static str,
+    /// How the tenant counts: [`Ending`] has the table.
+    counts_as: Ending,
     state: Option<TenantState>,
     reason: Option<String>,
     changes: Vec<String>,
@@ -152,7 +163,7 @@ pub(crate) async fn take_lost(
 /// Reports that the command applies to no tenant.
 pub(crate) fn report_no_tenants(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
-    context.terminal.report(&Report { run: None, tenants: Vec::new() }, Text::default)?;
+    context.terminal.report(&Report { run: None, tenants: Vec::new(), stopped: Vec::new() }, Text::default)?;
     Ok(Exit::Done)
 }
 
@@ -169,7 +180,7 @@ pub(crate) async fn continue_tenants(
     let ports = context.run_ports(config, progress.clone()).await?;
     let ports = match gate {
         Some(gate) => Interactive::join(context.terminal, gate, ports),
-        None => ports,
+        None => AtTerminal::join(purpose.may_ask, &progress, ports),
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = jobs(config, fleet, purpose);
@@ -223,7 +234,11 @@ pub(crate) async fn execute(
     progress.clear();
     keep_snapshot(config, &logbook);
     let summary = summary?;
-    let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
+    let mut report = Report {
+        run: Some(runner.id()),
+        tenants: summary.outcomes.iter().zip(&summary.endings).map(row).collect(),
+        stopped: halted::of(&summary, config.run.max_failures, goal),
+    };
     // The engine's reasons do not name rules; only the evidence has them.
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
         row.rules = read_tenant(&logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
@@ -292,12 +307,13 @@ fn open_rules(tenant: &TenantHistory) -> Vec<String> {
     rules.into_iter().collect()
 }
 
-fn row((name, outcome): &(String, Outcome)) -> Row {
-    let name = name.clone();
+fn row(((name, outcome), ending): (&(String, Outcome), &Ending)) -> Row {
+    let (name, counts_as) = (name.clone(), *ending);
     match outcome.clone() {
         Outcome::Ended { state, reason } => Row {
             name,
             outcome: "ended",
+            counts_as,
             state: Some(state),
             reason,
             changes: Vec::new(),
@@ -307,6 +323,7 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
         Outcome::Unneeded { state, reason } => Row {
             name,
             outcome: "already-done",
+            counts_as,
             state: Some(state),
             reason: Some(reason),
             changes: Vec::new(),
@@ -315,14 +332,31 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
         },
         Outcome::Unapproved { reason } => {
             let changes = vec![reason];
-            Row { name, outcome: "refused", state: None, reason: None, changes, next: None, rules: Vec::new() }
+            Row {
+                name,
+                outcome: "refused",
+                counts_as,
+                state: None,
+                reason: None,
+                changes,
+                next: None,
+                rules: Vec::new(),
+            }
         }
-        Outcome::Refused { changes } => {
-            Row { name, outcome: "refused", state: None, reason: None, changes, next: None, rules: Vec::new() }
-        }
+        Outcome::Refused { changes } => Row {
+            name,
+            outcome: "refused",
+            counts_as,
+            state: None,
+            reason: None,
+            changes,
+            next: None,
+            rules: Vec::new(),
+        },
         Outcome::Skipped { reason } => Row {
             name,
             outcome: "skipped",
+            counts_as,
             state: None,
             reason: Some(reason),
             changes: Vec::new(),
@@ -371,6 +405,7 @@ fn text(report: &Report, each: bool) -> Text {
     });
     let mut text = table::render(["tenant", "state", ""], rows);
     text += text!("\n{}\n", count(report.tenants.iter().map(word)));
+    text += halted::show(&report.stopped);
     for next in ways_on(&report.tenants) {
         text += text!("next: {}\n", next);
     }
@@ -398,19 +433,19 @@ fn ways_on(rows: &[Row]) -> Vec<String> {
     if ways.len() > MOST { vec!["flowswap status".to_owned()] } else { ways.into_iter().collect() }
 }
 
+/// The exit code of a run: that of the tenant that needs most attention.
 pub(crate) fn exit_of(summary: &Summary) -> Exit {
-    use TenantState as S;
-    let any = |matches: fn(&Outcome) -> bool| summary.outcomes.iter().any(|(_, outcome)| matches(outcome));
-    if summary.interrupted {
-        Exit::Interrupted
-    } else if any(|o| matches!(o, Outcome::Skipped { .. } | Outcome::Ended { state: S::Failed | S::Stuck, .. })) {
-        Exit::SomeFailed
-    } else if any(|o| matches!(o, Outcome::Refused { .. } | Outcome::Unapproved { .. })) {
-        Exit::Refused
-    } else if any(is_unfinished) {
-        Exit::NeedsPerson
-    } else {
-        Exit::Done
+    let of_tenants = summary.endings.iter().map(|ending| exit_of_tenant(*ending));
+    if summary.interrupted { Exit::Interrupted } else { of_tenants.fold(Exit::Done, worst) }
+}
+
+/// The exit code of a run in which all tenants count as this.
+fn exit_of_tenant(ending: Ending) -> Exit {
+    match ending {
+        Ending::Done => Exit::Done,
+        Ending::Waiting | Ending::Inconclusive | Ending::Skipped => Exit::NeedsPerson,
+        Ending::Failed => Exit::SomeFailed,
+        Ending::Refused => Exit::Refused,
     }
 }
 
@@ -418,19 +453,6 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
 pub(crate) fn worst(one: Exit, other: Exit) -> Exit {
     let order = [Exit::Failed, Exit::Interrupted, Exit::SomeFailed, Exit::Refused, Exit::NeedsPerson];
     order.into_iter().find(|exit| [one, other].contains(exit)).unwrap_or(one.max(other))
-}
-
-/// Whether the tenant has not failed and has not reached the command's goal: it waits for a person, for evidence, or
-/// for time, or it cannot get there.
-fn is_unfinished(outcome: &Outcome) -> bool {
-    use TenantState as S;
-    match outcome {
-        Outcome::Ended { state: S::Waiting | S::Soaking | S::RollingBack, .. } => true,
-        Outcome::Ended { reason, .. } => reason.is_some(),
-        Outcome::Unneeded { .. } | Outcome::Refused { .. } | Outcome::Unapproved { .. } | Outcome::Skipped { .. } => {
-            false
-        }
-    }
 }
 
 #[cfg(test)]
@@ -442,14 +464,34 @@ mod tests {
         let row = Row {
             name: "acme".to_owned(),
             outcome: "ended",
+            counts_as: Ending::Failed,
             state: Some(TenantState::Failed),
             reason: Some("step `confirm` failed".to_owned()),
             changes: Vec::new(),
             next: None,
             rules: vec!["users-lost".to_owned()],
         };
-        let text = text(&Report { run: None, tenants: vec![row] }, false);
+        let text = text(&Report { run: None, tenants: vec![row], stopped: Vec::new() }, false);
         let line = text.plain().lines().nth(1).unwrap().to_owned();
         assert_eq!(line, "acme    failed  step `confirm` failed (`flowswap explain users-lost`)");
+    }
+
+    #[test]
+    fn the_documented_endings_are_those_of_the_code() {
+        let word = |value: serde_json::Value| value.as_str().map_or_else(|| "–".to_owned(), str::to_owned);
+        let expect = Ending::ALL.map(|ending| {
+            let counts = if ending.counts_against_budget() { "yes" } else { "no" };
+            format!(
+                "| `{}` | {} | {} | {counts} | `{}` |",
+                word(serde_json::json!(ending)),
+                ending.when(),
+                word(serde_json::json!(ending.verdict())),
+                exit_of_tenant(ending) as u8,
+            )
+        });
+        let document = include_str!("../../docs/automation.md");
+        let table = document.lines().skip_while(|line| !line.starts_with("| a tenant counts as ")).skip(2);
+        let documented: Vec<&str> = table.take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(documented, expect);
     }
 }

@@ -104,6 +104,13 @@ impl Progress {
         }
     }
 
+    /// Removes the bars until something draws them again.
+    pub(crate) fn make_room(&self) {
+        if let Some(bars) = &self.bars {
+            let _ = bars.all.clear();
+        }
+    }
+
     /// Removes the bars before other output follows.
     pub(crate) fn clear(&self) {
         if let Some(bars) = &self.bars {
@@ -158,6 +165,10 @@ fn describe(event: &Event, step_verbosity: u8) -> Option<(u8, Text)> {
     let rollback = |direction: &Direction| if *direction == Direction::Back { " rollback" } else { "" };
     let line = match event {
         Event::RunStarted { run, tenants } => (0, text!("run {}: {}", run, super::tenants(*tenants))),
+        Event::FewerAtOnce { tenants, limit, .. } => {
+            let why = text!("so that hardly more than {} can fail (`max_failures`)", limit);
+            (1, text!("{} at a time, {}", super::tenants(*tenants), why))
+        }
         Event::StepEnded { tenant, step, direction, .. } => {
             (step_verbosity, text!("{}: {}{} done", tenant, step, rollback(direction)))
         }
@@ -249,7 +260,8 @@ impl ProgressBars {
                 }
                 self.overall.inc(1);
             }
-            Event::StepEnded { .. }
+            Event::FewerAtOnce { .. }
+            | Event::StepEnded { .. }
             | Event::StepFailed { .. }
             | Event::ChangesAccepted { .. }
             | Event::Request { .. }

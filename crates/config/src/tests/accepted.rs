@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flowswap_engine::FailureBudget;
 use serde_json::{Value, json};
 
 use super::{FLEET, Folder, accept};
@@ -41,7 +42,7 @@ fn an_empty_file_gives_all_defaults() {
     assert_eq!(config.passphrase, None);
     assert_eq!((config.network.ca_file, config.network.resolve.len()), (None, 0));
     assert_eq!(config.network.timeout, Duration::from_secs(30));
-    assert_eq!((config.run.concurrency, config.run.max_failures), (16, 5));
+    assert_eq!((config.run.concurrency, config.run.max_failures), (16, FailureBudget::Tenants(5)));
     assert_eq!(config.run.plan_lifetime, Duration::from_secs(86_400));
     assert_eq!(config.run.operator_deadline, Duration::from_secs(3 * 86_400));
     assert!(config.plugins.is_empty() && config.tenants.is_empty());
@@ -53,7 +54,7 @@ fn settings_are_read() {
     let toml = format!(
         "state = \"/var/flowswap\"\n[secrets]\nidentity = \"key.txt\"\npassphrase = {{ env = \"PASS\" }}\n\
          [network]\nca_file = \"ca.pem\"\nresolve = {{ \"*.okta.test\" = \"127.0.0.1:8443\", \"a.b\" = \"[::1]:1\" }}\n\
-         timeout = \"1m 30s\"\n[run]\nconcurrency = 1\nmax_failures = 9\nplan_lifetime = \"7d\"\noperator_deadline = \"36h\"\n\
+         timeout = \"1m 30s\"\n[run]\nconcurrency = 1\nmax_failures = \"9%\"\nplan_lifetime = \"7d\"\noperator_deadline = \"36h\"\n\
          [plugins.okta]\npath = \"lib/okta.so\"\nsha256 = \"{digest}\"\n[plugins.rest]\n"
     );
     let (folder, config) = accept(&[("migrate.toml", &toml)]);
@@ -64,7 +65,7 @@ fn settings_are_read() {
     let overrides: Vec<_> = config.network.resolve.iter().map(|(host, to)| format!("{host} {to}")).collect();
     assert_eq!(overrides, ["a.b [::1]:1", "*.okta.test 127.0.0.1:8443"]);
     assert_eq!(config.network.timeout, Duration::from_secs(90));
-    assert_eq!((config.run.concurrency, config.run.max_failures), (1, 9));
+    assert_eq!((config.run.concurrency, config.run.max_failures), (1, FailureBudget::Percent(9)));
     assert_eq!(config.run.plan_lifetime, Duration::from_secs(7 * 86_400));
     assert_eq!(config.run.operator_deadline, Duration::from_secs(36 * 3_600));
     assert_eq!(config.plugins["okta"].path, Some(folder.path("lib/okta.so")));

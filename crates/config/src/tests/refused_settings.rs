@@ -173,10 +173,30 @@ fn values_of_the_wrong_kind() {
      --> migrate.toml:9:16
       |
     9 | max_failures = 2.5
-      |                ^^^ expected a whole number, at least 1
+      |                ^^^ expected a whole number of tenants, at least 1, or "1%" to "100%"
+      |
+      = help: to stop at the first failure, write 1
 
     error: 7 errors in the configuration
     "#);
+}
+
+#[test]
+fn failure_budgets() {
+    assert_snapshot!(refuse_toml("[run]\nmax_failures = \"0%\"\n"), @r#"
+    error: invalid value for `max_failures`
+     --> migrate.toml:2:16
+      |
+    2 | max_failures = "0%"
+      |                ^^^^ expected a whole number of tenants, at least 1, or "1%" to "100%"
+      |
+      = help: to stop at the first failure, write 1
+    "#);
+    for value in ["0", "-1", "\"101%\"", "\"300%\"", "\"5\"", "\"+5%\"", "\"2.5%\"", "\"%\"", "\"ten%\"", "true", "[5]"]
+    {
+        let refusal = refuse_toml(&format!("[run]\nmax_failures = {value}\n"));
+        assert!(refusal.contains("migrate.toml:2:16") && refusal.contains("\"1%\" to \"100%\""), "{refusal}");
+    }
 }
 
 #[test]

@@ -66,14 +66,24 @@ pub enum Halt {
         /// The domain of the org.
         org: String,
     },
-    /// flowswap could not tell about two tenants, for the same cause, and nobody said that the run goes on. No further tenant
-    /// starts.
-    Inconclusive {
-        /// The cause.
-        cause: Cause,
-        /// The two.
-        tenants: [String; 2],
-    },
+    /// The run paused, and nobody said that it goes on. No further tenant starts.
+    Inconclusive(Pause),
+}
+
+/// flowswap could not tell about two tenants, for the same cause. So the others may end like them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// The cause.
+    pub cause: Cause,
+    /// The two.
+    pub tenants: [String; 2],
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cause, tenants: [one, other] } = self;
+        write!(f, "flowswap cannot tell what is wrong with `{one}` and `{other}`: {cause}")
+    }
 }
 
 impl fmt::Display for Halt {
@@ -94,12 +104,8 @@ impl fmt::Display for Halt {
                      and changed nothing here"
                 )
             }
-            Self::Inconclusive { cause, tenants: [one, other] } => {
-                write!(
-                    f,
-                    "flowswap cannot tell what is wrong with `{one}` and `{other}`: {cause}. So this run starts no other \
-                     tenant, and changed nothing here"
-                )
+            Self::Inconclusive(pause) => {
+                write!(f, "{pause}. So this run starts no other tenant, and changed nothing here")
             }
         }
     }
@@ -124,7 +130,7 @@ struct Counted {
     sightings: Vec<(Cause, Candidate)>,
     halts: Vec<(Scope, Halt)>,
     /// What a person must decide before any further tenant starts.
-    pauses: Vec<Halt>,
+    pauses: Vec<Pause>,
     /// The causes that a person was asked about.
     asked: Vec<Cause>,
 }
@@ -231,7 +237,7 @@ impl Gate for Admission {
                 goes_on = self.operator.may_go_on(&pause) => goes_on,
             };
             if !goes_on {
-                return self.lock().halts.push((Scope::All, pause));
+                return self.lock().halts.push((Scope::All, Halt::Inconclusive(pause)));
             }
         }
     }
@@ -254,7 +260,7 @@ impl Counted {
             (Some(tenants), _) if ending == Ending::Inconclusive => {
                 if !self.asked.contains(&cause) {
                     self.asked.push(cause.clone());
-                    self.pauses.push(Halt::Inconclusive { cause, tenants });
+                    self.pauses.push(Pause { cause, tenants });
                 }
             }
             (Some(tenants), _) => self.add(Scope::Class(candidate.class.clone()), Halt::SameCause { cause, tenants }),

@@ -24,7 +24,7 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
-pub use admission::Halt;
+pub use admission::{Halt, Pause};
 pub use budget::FailureBudget;
 pub use cause::{Cause, Fault};
 pub use ending::Ending;

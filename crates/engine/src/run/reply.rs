@@ -3,7 +3,7 @@
 use flowswap_contract::Handle;
 use futures::future::BoxFuture;
 
-use super::{Halt, Runner};
+use super::{Pause, Runner};
 use crate::{Entry, JournalError, Question, Recording, TenantHistory, TenantState};
 
 /// The person at the terminal, if there is one.
@@ -25,7 +25,7 @@ pub trait Operator: Send + Sync {
 
     /// Asks whether the run still starts further tenants, although flowswap could not tell about some. Nothing runs meanwhile.
     /// Dropped if the run is stopped. Without a person, it does not.
-    fn may_go_on<'a>(&'a self, _trouble: &'a Halt) -> BoxFuture<'a, bool> {
+    fn may_go_on<'a>(&'a self, _pause: &'a Pause) -> BoxFuture<'a, bool> {
         Box::pin(async { false })
     }
 }

@@ -1,0 +1,67 @@
+//! Asks the person at the terminal whether a run goes on although flowswap could not tell about some tenants.
+
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
+
+use flowswap_engine::{NoOperator, Operator, OperatorReply, Pause, Ports, Question, Recording};
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::display::{
+    progress::Progress,
+    text::{Text, text},
+};
+
+/// A person who follows no run sheets, but can be asked whether a run goes on.
+pub(crate) struct AtTerminal {
+    progress: Arc<Progress>,
+}
+
+impl AtTerminal {
+    /// The same ports, with the person at this terminal, if there is one who may be asked. `--yes` is an answer to the plan, and
+    /// not to trouble: nobody may be there.
+    pub(crate) fn join(may_ask: bool, progress: &Arc<Progress>, ports: Ports) -> Ports {
+        if !may_ask || !io::stdin().is_terminal() {
+            return ports;
+        }
+        Ports { operator: Arc::new(Self { progress: Arc::clone(progress) }), ..ports }
+    }
+}
+
+impl Operator for AtTerminal {
+    fn await_reply<'a>(
+        &'a self,
+        tenant: &'a str,
+        question: &'a Question,
+        recorder: &'a dyn Recording,
+    ) -> BoxFuture<'a, OperatorReply> {
+        NoOperator.await_reply(tenant, question, recorder)
+    }
+
+    fn is_showing(&self, _: &str) -> bool {
+        false
+    }
+
+    fn notify(&self, _: &str, _: &str) {}
+
+    fn may_go_on<'a>(&'a self, pause: &'a Pause) -> BoxFuture<'a, bool> {
+        // Nothing runs now, so nothing draws the bars again until the person has answered.
+        self.progress.make_room();
+        let question = question(pause).into_string();
+        let (sender, answer) = oneshot::channel();
+        // A thread of its own, because the process must be able to end without an answer.
+        std::thread::spawn(move || {
+            let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+            // If the run was stopped, nobody waits for the answer.
+            let _ = sender.send(answer.unwrap_or(false));
+        });
+        Box::pin(async { answer.await.unwrap_or(false) })
+    }
+}
+
+/// The question that a run asks before it starts further tenants.
+pub(crate) fn question(pause: &Pause) -> Text {
+    text!("{}. The other tenants may end the same way. Start them?", pause)
+}
