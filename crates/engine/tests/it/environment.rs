@@ -63,10 +63,29 @@ pub(crate) struct Environment {
     pub(crate) events: Mutex<Vec<Event>>,
     /// How long every call takes on the paused clock.
     pub(crate) latency: Mutex<Duration>,
+    /// Makes every call take up to so many times as long, by chance.
+    pub(crate) dice: Mutex<Option<Dice>>,
     /// Up to when `ticks` includes the time that passed on the paused clock.
     ticked_at: Mutex<tokio::time::Instant>,
     in_flight: AtomicUsize,
     pub(crate) most_in_flight: AtomicUsize,
+}
+
+/// Chance that a seed decides (xorshift).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u32) -> Self {
+        Self(u64::from(seed).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from((self.0 >> 32) % u64::from(sides)).unwrap()
+    }
 }
 
 impl Environment {
@@ -82,6 +101,7 @@ impl Environment {
             operator: Mutex::new(Arc::new(NoOperator)),
             events: Mutex::default(),
             latency: Mutex::default(),
+            dice: Mutex::default(),
             ticked_at: Mutex::new(tokio::time::Instant::now()),
             in_flight: AtomicUsize::default(),
             most_in_flight: AtomicUsize::default(),
@@ -162,7 +182,8 @@ impl Environment {
     pub(crate) async fn take_time(&self) {
         let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_in_flight.fetch_max(now, Ordering::Relaxed);
-        let latency = *self.latency.lock().unwrap();
+        let times = self.dice.lock().unwrap().as_mut().map_or(1, |dice| 1 + dice.roll(100));
+        let latency = *self.latency.lock().unwrap() * times;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }

@@ -1,6 +1,6 @@
 //! Injected faults: what goes wrong, where, and at which call, and whether it happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{Error, ErrorKind, Op};
 
@@ -80,10 +80,20 @@ pub(crate) struct Injection {
     pub(crate) fault: Fault,
 }
 
+/// A fault of a tenant at each call of an operation of a step.
+pub(crate) struct Lasting {
+    pub(crate) step: &'static str,
+    pub(crate) op: Op,
+    pub(crate) fault_of: BTreeMap<String, Fault>,
+    /// The tenants that it hit.
+    pub(crate) hit: BTreeSet<String>,
+}
+
 /// The injected faults.
 #[derive(Default)]
 pub(crate) struct Faults {
     ordered: Vec<(Injection, bool)>,
+    lasting: Option<Lasting>,
     counts: BTreeMap<(String, String, String), usize>,
 }
 
@@ -92,11 +102,27 @@ impl Faults {
         self.ordered.push((injection, false));
     }
 
+    /// Lets these tenants fail whenever they reach the step.
+    pub(crate) fn last(&mut self, step: &'static str, op: Op, fault_of: BTreeMap<String, Fault>) {
+        self.lasting = Some(Lasting { step, op, fault_of, hit: BTreeSet::new() });
+    }
+
+    /// The tenants that a lasting fault hit.
+    pub(crate) fn hit(&self) -> BTreeSet<String> {
+        self.lasting.iter().flat_map(|lasting| lasting.hit.clone()).collect()
+    }
+
     /// The fault for the call that starts now, if any.
     pub(crate) fn draw(&mut self, tenant: &str, step: &str, op: Op) -> Option<Fault> {
         let count = self.counts.entry((tenant.to_owned(), step.to_owned(), op.to_string())).or_default();
         let nth = *count;
         *count += 1;
+        if let Some(lasting) = self.lasting.as_mut().filter(|lasting| (lasting.step, lasting.op) == (step, op))
+            && let Some(fault) = lasting.fault_of.get(tenant)
+        {
+            lasting.hit.insert(tenant.to_owned());
+            return Some(*fault);
+        }
         let due = self.ordered.iter_mut().find(|(order, fired)| {
             !fired
                 && order.tenant.is_none_or(|only| only == tenant)

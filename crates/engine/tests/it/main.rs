@@ -5,6 +5,8 @@
 mod abandon;
 mod approval;
 mod backend;
+mod budget;
+mod causes;
 mod clocks;
 mod compare;
 mod crash;
