@@ -6,4 +6,5 @@
 mod conflicts;
 mod interrupts;
 pub(crate) mod points;
+mod stops;
 mod sweeps;

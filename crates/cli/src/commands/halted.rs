@@ -1,9 +1,12 @@
 //! What is told of a run that did not start all of its tenants: why, and what is safe to do.
 
-use flowswap_engine::{Ending, FailureBudget, Goal, Halt, Summary};
+use flowswap_engine::{Ending, FailureBudget, Goal, Halt, Outcome, Summary, TenantState};
 use serde::Serialize;
 
-use crate::display::text::{Text, text};
+use crate::{
+    display::text::{Text, text},
+    full_command,
+};
 
 /// Why tenants were not started, because of what befell others. Scripts rely on its names.
 #[derive(Debug, Serialize)]
@@ -18,10 +21,11 @@ pub(crate) struct Stopped {
 /// What stopped the run or a part of it. Empty if it started all tenants.
 pub(crate) fn of(summary: &Summary, budget: FailureBudget, goal: Goal) -> Vec<Stopped> {
     let rest = tell_rest(summary, goal);
-    let halts = summary.halts.iter();
-    halts
-        .map(|halt| Stopped { halt: halt.clone(), message: format!("{}. {rest}", tell(halt, budget, summary)) })
-        .collect()
+    let stopped = summary.halts.iter().map(|halt| {
+        let message = full_command::of(format!("{}. {rest}", tell(halt, budget, summary)));
+        Stopped { halt: halt.clone(), message }
+    });
+    stopped.collect()
 }
 
 /// A line for each reason.
@@ -53,13 +57,48 @@ fn tell(halt: &Halt, budget: FailureBudget, summary: &Summary) -> String {
 /// What became of the tenants, and what is safe to do.
 fn tell_rest(summary: &Summary, goal: Goal) -> String {
     let (done, skipped) = (count(summary, Ending::Done), count(summary, Ending::Skipped));
-    let so_far = format!("{done} done, {skipped} not started");
-    if goal == Goal::RolledBack {
-        return format!("{so_far}. Fix the cause, and continue");
-    }
-    format!("{so_far}, and nothing needs to be rolled back. Fix the cause, and continue")
+    let is_stuck =
+        |(_, outcome): &&(String, Outcome)| matches!(outcome, Outcome::Ended { state: TenantState::Stuck, .. });
+    let safe = match summary.outcomes.iter().filter(is_stuck).count() {
+        0 if goal == Goal::RolledBack => String::new(),
+        0 => "; nothing needs to be rolled back".to_owned(),
+        stuck => format!("; {stuck} stuck, so decide about them first: `flowswap stuck`"),
+    };
+    format!("{done} done, {skipped} not started{safe}. Fix the cause, then run `flowswap resume`")
 }
 
 fn count(summary: &Summary, ending: Ending) -> usize {
     summary.endings.iter().filter(|it| **it == ending).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    fn summary(tenants: &[(Ending, usize)], state: TenantState, halt: Halt) -> Summary {
+        let endings: Vec<Ending> = tenants.iter().flat_map(|(ending, times)| vec![*ending; *times]).collect();
+        let outcomes = endings.iter().map(|ending| match ending {
+            Ending::Failed => (String::new(), Outcome::Ended { state, reason: None }),
+            _ => (String::new(), Outcome::Skipped { reason: String::new() }),
+        });
+        Summary { outcomes: outcomes.collect(), endings, halts: vec![halt], interrupted: false }
+    }
+
+    #[test]
+    fn a_stopped_run_says_why_and_what_is_safe() {
+        use Ending as E;
+        let tenants = [(E::Done, 12), (E::Failed, 5), (E::Skipped, 283)];
+        let show = |state, budget: FailureBudget, goal| {
+            let summary = summary(&tenants, state, Halt::Budget { limit: budget.of(300) });
+            show(&of(&summary, budget, goal)).into_string()
+        };
+        let told = [
+            show(TenantState::Failed, FailureBudget::Tenants(5), Goal::Swapped),
+            show(TenantState::Stuck, FailureBudget::Percent(2), Goal::Swapped),
+            show(TenantState::Failed, FailureBudget::Tenants(5), Goal::RolledBack),
+        ];
+        assert_snapshot!(told.concat(), @r#""#);
+    }
 }

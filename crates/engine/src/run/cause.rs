@@ -47,9 +47,12 @@ impl Cause {
     }
 
     /// The cause of a check that did not pass.
-    pub(super) fn of_evidence(side: Role, seen: &Evidence) -> Self {
-        let is_name = is_plain(&seen.check);
-        let check = if is_name { Fault::Check(seen.check.clone()) } else { Fault::Call(ErrorKind::Conflict) };
+    pub(super) fn of_evidence(side: Role, seen: &Evidence, own: &OwnWords) -> Self {
+        let check = if own.is_shared(&seen.check) {
+            Fault::Check(seen.check.clone())
+        } else {
+            Fault::Call(ErrorKind::Conflict)
+        };
         Self {
             what: known_rule(seen.rule.as_ref()).unwrap_or(check),
             side,
@@ -132,15 +135,21 @@ impl OwnWords {
         Self(words)
     }
 
+    /// Whether other tenants may have the same word. A word is also the tenant's own if a part of it is, such as `acme-prod`.
+    fn is_shared(&self, word: &str) -> bool {
+        let mut parts = word.split(['-', '_']);
+        is_plain(word) && !self.0.contains(word) && !parts.any(|part| self.0.contains(part))
+    }
+
     /// A request without the server, the query, and everything that may be the tenant's own. `None` if it is not a request.
     fn generalize(&self, request: &str) -> Option<String> {
         let (method, url) = request.split_once(' ')?;
         let (_, rest) = url.split_once("://")?;
         let path = rest.split(['?', '#']).next()?;
-        let segments = path.split('/').skip(1).map(|segment| {
-            let is_shared = segment.is_empty() || (is_plain(segment) && !self.0.contains(segment));
-            if is_shared { segment } else { "{id}" }
-        });
+        let segments = path
+            .split('/')
+            .skip(1)
+            .map(|segment| if segment.is_empty() || self.is_shared(segment) { segment } else { "{id}" });
         let path = segments.collect::<Vec<_>>().join("/");
         let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
         is_method.then(|| format!("{method} /{path}"))
@@ -181,6 +190,7 @@ mod tests {
             ),
             ("DELETE https://api.test/tenants/acme/dirs/Corp/", Some("DELETE /tenants/{id}/dirs/{id}/")),
             ("GET https://api.test/authorizationServers/a%20b", Some("GET /authorizationServers/{id}")),
+            ("PUT https://api.test/orgs/acme-prod/read-only", Some("PUT /orgs/{id}/read-only")),
             ("GET https://api.test/a@b.example", Some("GET /{id}")),
             ("GET https://api.test/f47ac10b-58cc-4372-a567-0e02b2c3d479", Some("GET /{id}")),
             ("GET https://api.test/1234#x", Some("GET /{id}")),

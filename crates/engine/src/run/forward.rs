@@ -147,7 +147,11 @@ impl Progress<'_> {
             error.retry_after_ms = reply.wait_ms.filter(|_| missing.result == EvidenceResult::Inconclusive);
             self.fail_as_seen(step, Direction::Forward, error.clone(), reply).await?;
             if missing.result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
-                return Err(self.give_up_because(step, &error, Cause::of_evidence(step.role, &missing)));
+                return Err(self.give_up_because(
+                    step,
+                    &error,
+                    Cause::of_evidence(step.role, &missing, &self.own_words()),
+                ));
             }
             let is_too_early = |seconds: u64| error.retry_after_ms.is_some_and(|ms| ms > seconds.saturating_mul(1000));
             let Some(seconds) = waits.next().filter(|seconds| !is_too_early(**seconds)) else {

@@ -176,8 +176,12 @@ impl<'a> Progress<'a> {
 
     /// The cause of a failed call to a side, without what is the tenant's own.
     pub(super) fn cause_of(&self, side: Role, error: &contract::Error) -> Cause {
-        let own = OwnWords::of(&self.tenant.spec, Some(&self.planned), self.work().ok().as_deref());
-        Cause::of_error(side, error, &own)
+        Cause::of_error(side, error, &self.own_words())
+    }
+
+    /// The names and ids of this tenant.
+    pub(super) fn own_words(&self) -> OwnWords {
+        OwnWords::of(&self.tenant.spec, Some(&self.planned), self.work().ok().as_deref())
     }
 
     /// Calls a verb of the plugin for a step.

@@ -1,0 +1,75 @@
+//! Faults that hit many tenants: the run stops by itself, says why, and goes on once the fault is gone.
+
+use flowswap_sim::{Fault, FaultKind};
+use serde_json::{Value, json};
+
+use super::points::uniform;
+use crate::support::Lab;
+
+const READY: usize = 40;
+
+/// A planned fleet, and a fault of every org at a request.
+fn hit(limits: &str, method: &str, path: &str, status: u16) -> Lab {
+    let lab = Lab::new(uniform(READY));
+    lab.edit_config(|text| format!("{text}\n[run]\n{limits}\n"));
+    lab.plan().expect(4);
+    let (method, path, query) = (Some(method.to_owned()), path.to_owned(), String::new());
+    lab.sim.add_fault(Fault {
+        host: "*".to_owned(),
+        method,
+        path,
+        query,
+        kind: FaultKind::Status { status },
+        times: 0,
+        skip: 0,
+    });
+    lab
+}
+
+fn count(report: &Value, counts_as: &str) -> usize {
+    report["tenants"].as_array().unwrap().iter().filter(|row| row["counts_as"] == counts_as).count()
+}
+
+/// Without the fault, one command brings every tenant to the goal.
+#[track_caller]
+fn expect_healed(lab: &Lab) {
+    lab.sim.clear_faults();
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), READY);
+    lab.audit(READY);
+}
+
+#[test]
+fn a_fault_that_hits_everyone_stops_the_run_within_the_failure_budget() {
+    let lab = hit("concurrency = 64\nmax_failures = \"14%\"", "POST", "/integrations/api/v1/api-services", 403);
+    let report = lab.json(&["apply", "plan.json", "--yes"], 3);
+    let (failed, skipped) = (count(&report, "failed"), count(&report, "skipped"));
+    assert!((2..=6).contains(&failed), "{failed} failed");
+    assert_eq!(failed + skipped, READY);
+    let stopped = report["stopped"].as_array().unwrap();
+    let shared = stopped.iter().find(|stop| stop["why"] == "same-cause").unwrap();
+    let cause = json!({
+        "what": "permission", "side": "provider", "request": "POST /integrations/api/v1/api-services", "inconclusive": false
+    });
+    assert_eq!(shared["cause"], cause);
+    let message = shared["message"].as_str().unwrap();
+    let rest =
+        format!("0 done, {skipped} not started; nothing needs to be rolled back. Fix the cause, then run `flowswap");
+    assert!(message.contains(&rest), "{message}");
+    expect_healed(&lab);
+}
+
+#[test]
+fn if_the_orgs_do_not_answer_the_run_pauses_and_yes_does_not_go_on() {
+    let lab = hit("concurrency = 1\nmax_failures = 1", "GET", "/api/v1/apps", 503);
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
+    let stops: Vec<&str> = output.stdout.lines().filter(|line| line.starts_with("stopped: ")).collect();
+    let [stop] = stops[..] else { panic!("{}", output.show()) };
+    assert!(stop.starts_with("stopped: flowswap cannot tell what is wrong with `"), "{stop}");
+    assert!(
+        stop.contains("(provider, `GET /api/v1/apps`). So no other tenant was started. 0 done, 38 not started"),
+        "{stop}"
+    );
+    assert!(output.stdout.ends_with("next: flowswap resume\n"), "{}", output.stdout);
+    expect_healed(&lab);
+}
