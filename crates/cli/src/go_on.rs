@@ -53,7 +53,8 @@ impl Operator for AtTerminal {
         let (sender, answer) = oneshot::channel();
         // A thread of its own, because the process must be able to end without an answer.
         std::thread::spawn(move || {
-            let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+            // Without a default, an Enter that was pressed earlier does not answer it.
+            let answer = dialoguer::Confirm::new().with_prompt(question).interact();
             // If the run was stopped, nobody waits for the answer.
             let _ = sender.send(answer.unwrap_or(false));
         });

@@ -143,7 +143,7 @@ pub enum Event {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// The run did not start on a tenant, because it was stopped or because of what befell other tenants.
+    /// The run did not start on a tenant, because it was stopped or because of what happened to other tenants.
     TenantSkipped {
         /// The tenant.
         tenant: String,

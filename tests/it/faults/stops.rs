@@ -1,10 +1,10 @@
 //! Faults that hit many tenants: the run stops by itself, says why, and goes on once the fault is gone.
 
-use flowswap_sim::{Fault, FaultKind};
+use flowswap_sim::{Fault, FaultKind, Scenario};
 use serde_json::{Value, json};
 
 use super::points::uniform;
-use crate::support::Lab;
+use crate::support::{Lab, command, terminal::Terminal};
 
 const READY: usize = 40;
 
@@ -57,6 +57,26 @@ fn a_fault_that_hits_everyone_stops_the_run_within_the_failure_budget() {
         format!("0 done, {skipped} not started; nothing needs to be rolled back. Fix the cause, then run `flowswap");
     assert!(message.contains(&rest), "{message}");
     expect_healed(&lab);
+}
+
+#[test]
+fn a_person_at_the_terminal_decides_whether_a_run_goes_on() {
+    for (answer, expect) in [("n", 0), ("y", READY - 3)] {
+        let lab = hit("concurrency = 1", "GET", "/api/v1/apps", 503);
+        let mut person = Terminal::start(command(lab.dir(), &["apply", "plan.json"]));
+        person.await_words("Migrate 40 tenants?");
+        person.enter("y");
+        person.await_words("The other tenants may end the same way. Start them?");
+        // Two have met the fault. Only the last one still will.
+        let fault = lab.sim.faults()[0].fault.clone();
+        let tenants = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
+        lab.sim.clear_faults();
+        lab.sim.add_fault(Fault { host: tenants.last().unwrap().domain, ..fault });
+        person.enter(answer);
+        let (code, screen) = person.finish();
+        assert_eq!((code, lab.in_state("swapped").len()), (4, expect), "{screen}");
+        assert_eq!(screen.matches("Start them?").count(), 1, "{screen}");
+    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_404_from_a_load_balancer_does_not_count_as_a_purge() {
     let mut deletions = 0;
     for looks_that_work in 0..6 {
         order(&lab, &tenant, &[at("DELETE", app, balancer()), at("GET", app, balancer()).skip(looks_that_work)]);
-        let output = lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(3);
+        let output = lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(4);
         assert!(output.stdout.contains("okta.test answered"), "{}", output.show());
         assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
         assert!(lab.in_state("finalized").is_empty());

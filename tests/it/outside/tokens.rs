@@ -76,14 +76,18 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .says(&["invalid_dpop_proof", "The DPoP proof JWT header is missing."]),
         refused("prove: a portal", "okta/okta-sdk-java#82", portal())
+            .code(4)
             .says(&["something between this machine and {org} answered", "titled `Network login`"]),
         refused("prove: a filtering proxy", "netsuite-suitecloud-sdk#862", proxy())
+            .code(4)
             .says(&["something between this machine and {org} answered"])
             .never_says(&["okta refused"]),
         refused("prove: a balancer's 404", "cloud-provider-azure#933", balancer())
+            .code(4)
             .says(&["something between this machine and {org} answered"])
             .never_says(&["okta refused"]),
         refused("prove: a gateway's JSON 403", "AWS WAF", answer(403, &json!({"message": "Forbidden"})))
+            .code(4)
             .says(&["something between this machine and okta answered"])
             .never_says(&["okta refused"]),
         refused("prove: an empty 200", "a cut connection that ends well", raw(200, "")).says(&["token"]),
@@ -93,8 +97,10 @@ pub(super) fn rows() -> Vec<Row> {
             "an org that moved",
             script(302, &[("location", "https://sso.corp.test/")], ""),
         )
+        .code(4)
         .says(&["sso.corp.test"]),
         refused("prove: a lasting 429", "rate limits", okta(429, "E0000047", "Limite atteinte", &[]))
+            .code(4)
             .says(&["E0000047"]),
         row("prove: a read is refused", "a role that was not given", Planned, &["apply", "{tenant}.json", "--yes"])
             .fault(at("GET", "{org} /api/v1/groups", okta(403, "E0000006", "Droits insuffisants", &[])))

@@ -95,8 +95,10 @@ fn creations() -> Vec<Row> {
         lost("create: no secret in the answer", "a gateway that filters secrets", without("/clientSecret")),
         lost("create: no id in the answer", "a gateway that filters", without("/id")),
         never("create: a portal's 200, not done", "okta-sdk-java#82", portal())
+            .code(4)
             .says(&["something between this machine and {org} answered"]),
         never("create: a proxy's 403", "netsuite-suitecloud-sdk#862", proxy())
+            .code(4)
             .says(&["something between this machine and {org} answered"])
             .never_says(&["super administrator"]),
         lost("create: scopes too few in the answer", "the proof asks for each", edit("/grantedScopes", json!([]))),
@@ -122,6 +124,7 @@ fn swaps() -> Vec<Row> {
         |name, why, fault| row(name, why, Planned, APPLY).fault(fault).code(4).allowing(legacy_stays).state("soaking");
     vec![
         tested("test: a portal's 200", "okta-sdk-java#82", portal())
+            .code(4)
             .says(&["something between this machine and {gateway} answered"]),
         tested("test: an empty 200", "a stubbed gateway", raw(200, "")),
         tested("test: a list", "a stubbed gateway", raw(200, "[]")),
@@ -136,8 +139,10 @@ fn swaps() -> Vec<Row> {
             committed(script(302, &[("location", "/done")], "")),
         ),
         never("submit: a portal's 200, not done", "okta-sdk-java#82", portal())
+            .code(4)
             .says(&["something between this machine and {gateway} answered"]),
         never("submit: a proxy's 403", "netsuite-suitecloud-sdk#862", proxy())
+            .code(4)
             .says(&["something between this machine and {gateway} answered"]),
         unconfirmed("confirm: a portal at the status", "okta-sdk-java#82", at("GET", STATUS, portal()))
             .says(&["something between this machine and {gateway} answered"]),
@@ -156,11 +161,11 @@ fn swaps() -> Vec<Row> {
         .never_says(&["okta refused"]),
         row("apply: a portal at its first look", "okta-sdk-java#509", Planned, APPLY)
             .fault(at("", "{org}", portal()))
-            .code(6)
+            .code(4)
             .says(&["something between this machine and {org} answered"]),
         row("apply: a portal at the directory's first look", "okta-sdk-java#509", Planned, APPLY)
             .fault(at("", "{gateway}", portal()))
-            .code(6)
+            .code(4)
             .says(&["something between this machine and {gateway} answered"]),
     ]
 }
@@ -280,16 +285,25 @@ fn retirements() -> Vec<Row> {
     vec![
         lost("retire: 408, done", "RFC 9110 §15.5.9", committed(timed_out())),
         lost("retire: a portal's 200, done", "okta-sdk-java#82", committed(portal())),
-        never("retire: a portal's 200, not done", "okta-sdk-java#82", at("POST", deactivate, portal())).says(foreign),
-        never("retire: a proxy's 403", "netsuite-suitecloud-sdk#862", at("POST", deactivate, proxy())).says(foreign),
-        never("retire: a balancer's 404", "cloud-provider-azure#933", at("POST", deactivate, balancer())).says(foreign),
+        never("retire: a portal's 200, not done", "okta-sdk-java#82", at("POST", deactivate, portal()))
+            .code(4)
+            .says(foreign),
+        never("retire: a proxy's 403", "netsuite-suitecloud-sdk#862", at("POST", deactivate, proxy()))
+            .code(4)
+            .says(foreign),
+        never("retire: a balancer's 404", "cloud-provider-azure#933", at("POST", deactivate, balancer()))
+            .code(4)
+            .says(foreign),
         never("retire: 200, and it is active", "a stubbed gateway", at("POST", deactivate, raw(200, "{}")))
             .says(&["is ACTIVE"]),
         never("retire: E0000143", "okta error codes", at("POST", deactivate, okta(403, "E0000143", "Interdit", &[])))
             .says(&["E0000143"]),
         never("retire: the app behind a balancer's 404", "cloud-provider-azure#933", at("GET", LEGACY, balancer()))
+            .code(4)
             .says(foreign),
-        never("retire: the app behind a portal", "okta-sdk-java#509", at("GET", LEGACY, portal())).says(foreign),
+        never("retire: the app behind a portal", "okta-sdk-java#509", at("GET", LEGACY, portal()))
+            .code(4)
+            .says(foreign),
     ]
 }
 
@@ -304,11 +318,16 @@ fn purges() -> Vec<Row> {
     };
     let foreign = &["something between this machine and {org} answered"];
     vec![
-        never("purge: a balancer's 404", "cloud-provider-azure#933", at("DELETE", LEGACY, balancer())).says(foreign),
+        never("purge: a balancer's 404", "cloud-provider-azure#933", at("DELETE", LEGACY, balancer()))
+            .code(4)
+            .says(foreign),
         never("purge: a gateway's JSON 404", "Kong", at("DELETE", LEGACY, json_balancer()))
+            .code(4)
             .says(&["something between this machine and okta answered"]),
-        never("purge: a portal's 200", "okta-sdk-java#82", at("DELETE", LEGACY, portal())).says(foreign),
-        never("purge: a proxy's 403", "netsuite-suitecloud-sdk#862", at("DELETE", LEGACY, proxy())).says(foreign),
+        never("purge: a portal's 200", "okta-sdk-java#82", at("DELETE", LEGACY, portal())).code(4).says(foreign),
+        never("purge: a proxy's 403", "netsuite-suitecloud-sdk#862", at("DELETE", LEGACY, proxy()))
+            .code(4)
+            .says(foreign),
         never("purge: 204, and it is there", "a stubbed gateway", at("DELETE", LEGACY, script(204, &[], "")))
             .says(&["still there"]),
         never(
@@ -324,6 +343,7 @@ fn purges() -> Vec<Row> {
         )
         .says(&["lists it"]),
         never("purge: the app behind a balancer's 404", "cloud-provider-azure#933", at("GET", LEGACY, balancer()))
+            .code(4)
             .says(foreign),
         lost("purge: 408, done", "RFC 9110 §15.5.9", committed(timed_out())),
         lost("purge: a balancer's 404, done", "cloud-provider-azure#933", committed(balancer())),

@@ -8,7 +8,7 @@ use crate::{
     full_command,
 };
 
-/// Why tenants were not started, because of what befell others. Scripts rely on its names.
+/// Why tenants were not started, because of what happened to others. Scripts rely on its names.
 #[derive(Debug, Serialize)]
 pub(crate) struct Stopped {
     /// Why, and which tenants were the reason.

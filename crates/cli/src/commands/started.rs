@@ -86,7 +86,7 @@ struct Report {
     /// `None` if there was nothing to do.
     run: Option<RunId>,
     tenants: Vec<Row>,
-    /// Why the run did not start all of its tenants, because of what befell others.
+    /// Why the run did not start all of its tenants, because of what happened to others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stopped: Vec<Stopped>,
 }

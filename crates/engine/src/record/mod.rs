@@ -121,7 +121,7 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unapproved: bool,
     },
-    /// The run did not start on the tenant, because it was stopped or because of what befell other tenants. Written since
+    /// The run did not start on the tenant, because it was stopped or because of what happened to other tenants. Written since
     /// format 3.
     Skipped {
         /// How far the run should have taken the tenant.

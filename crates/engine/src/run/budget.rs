@@ -1,6 +1,15 @@
-//! The failure budget of a run: how many tenants may fail.
+//! The limits of a run: how many tenants at once, and how many of them may fail.
 
 use std::fmt;
+
+/// How many tenants run at once, and how many failures are too many.
+#[derive(Debug, Clone, Copy)]
+pub struct FleetLimits {
+    /// The most tenants that run at the same time.
+    pub concurrency: usize,
+    /// Once this many tenants have failed or are stuck, no further tenant starts.
+    pub max_failures: FailureBudget,
+}
 
 /// How many tenants of a run may fail or be stuck. Once they have, no further tenant starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,7 +66,7 @@ impl Ending {
         }
     }
 
-    /// The verdict about the tenant. `None` if there is none yet.
+    /// The verdict about the tenant. `None` if there is no verdict yet.
     pub fn verdict(self) -> Option<EvidenceResult> {
         match self {
             Self::Done => Some(EvidenceResult::Pass),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Approval, Cause, EarlyEnd, Ending, FailureBudget, Halt, Job, Outcome, Runner, Unreachable,
+    Approval, Cause, EarlyEnd, Ending, FleetLimits, Halt, Job, Outcome, Runner, Unreachable,
     admission::{Admission, Candidate},
     progress::Progress,
     refuse::{already_done, refuse_by_history, refuse_unapproved},
@@ -15,15 +15,6 @@ use crate::{
     TenantState, side_by_side::through_gate,
 };
 
-/// How many tenants run at once, and how many failures are too many.
-#[derive(Debug, Clone, Copy)]
-pub struct FleetLimits {
-    /// The most tenants that run at the same time.
-    pub concurrency: usize,
-    /// Once this many tenants have failed or are stuck, no further tenant starts.
-    pub max_failures: FailureBudget,
-}
-
 /// The result of a run.
 #[derive(Debug)]
 pub struct Summary {
@@ -31,7 +22,7 @@ pub struct Summary {
     pub outcomes: Vec<(String, Outcome)>,
     /// How each of them counts, in the same order.
     pub endings: Vec<Ending>,
-    /// Why tenants were not started because of what befell others, in the order in which that came up.
+    /// Why tenants were not started because of what happened to others, in the order in which that came up.
     pub halts: Vec<Halt>,
     /// The operator stopped it.
     pub interrupted: bool,

@@ -25,10 +25,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
 pub use admission::{Halt, Pause};
-pub use budget::FailureBudget;
+pub use budget::{FailureBudget, FleetLimits};
 pub use cause::{Cause, Fault};
 pub use ending::Ending;
-pub use fleet::{FleetLimits, STOPPED, Summary};
+pub use fleet::{STOPPED, Summary};
 use flowswap_contract::{self as contract, ErrorKind};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
@@ -137,7 +137,7 @@ pub enum Outcome {
         /// What is missing.
         reason: String,
     },
-    /// The run did not start on the tenant, because it was stopped or because of what befell other tenants.
+    /// The run did not start on the tenant, because it was stopped or because of what happened to other tenants.
     Skipped {
         /// Why not.
         reason: String,

@@ -182,7 +182,7 @@ async fn a_shared_cause_does_not_end_a_rollback() {
     for budget in [100, 5] {
         let fleet = fleet.restarted();
         let faults = fleet.plan.tenants.iter().map(|tenant| (tenant.name.clone(), Fault::Refuse)).collect();
-        fleet.env.faults.lock().unwrap().last("swap", Op::Undo, faults);
+        fleet.env.faults.lock().unwrap().last("swap", Op::Observe, faults);
         let limits = FleetLimits { max_failures: FailureBudget::Tenants(budget), concurrency: 64 };
         let summary = fleet.run_within(Goal::RolledBack, limits).await.unwrap();
         let failed = having(&summary, Ending::Failed);

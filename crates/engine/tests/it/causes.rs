@@ -113,7 +113,7 @@ async fn what_two_tenants_of_one_org_share_stops_only_that_org() {
     assert!(reason.ends_with("starts no other tenant of `shared.okta.test`, and changed nothing here"), "{reason}");
 }
 
-/// Whoever answers whether the run goes on, and how often that was asked.
+/// A person who answers whether the run goes on, and how often that was asked.
 struct Person {
     answer: bool,
     asked: AtomicUsize,

@@ -172,8 +172,8 @@ fn config(rows: usize) -> SimConfig {
 /// Migrates every tenant. Only the neighbor is sure to get to the end.
 fn migrate(lab: &Lab) -> Judge<'_> {
     let mut judge = Judge::new(lab, 1);
-    // Most attacks end in a failure, and every one must be attempted.
-    lab.edit_config(|text| format!("{text}\n[run]\nmax_failures = 1000\n"));
+    // Most attacks end in a failure, and every one must be attempted. So all start before one of them ends.
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1000\nmax_failures = 1000\n"));
     judge.run(&["plan", "-o", "plan.json"], 0);
     judge.run(&["apply", "plan.json", "--yes", "-v"], 3);
     assert!(lab.in_state("swapped").contains(&NEIGHBOR.to_owned()), "the neighbor suffers");
