@@ -45,7 +45,7 @@ fn a_fault_that_hits_everyone_stops_the_run_within_the_failure_budget() {
     let report = lab.json(&["apply", "plan.json", "--yes"], 3);
     let (failed, skipped) = (count(&report, "failed"), count(&report, "skipped"));
     assert!((2..=6).contains(&failed), "{failed} failed");
-    assert_eq!(failed + skipped, READY);
+    assert_eq!(failed + skipped, READY, "{report:#}");
     let stopped = report["stopped"].as_array().unwrap();
     let shared = stopped.iter().find(|stop| stop["why"] == "same-cause").unwrap();
     let cause = json!({
@@ -75,7 +75,7 @@ fn a_person_at_the_terminal_decides_whether_a_run_goes_on() {
         person.enter(answer);
         let (code, screen) = person.finish();
         assert_eq!((code, lab.in_state("swapped").len()), (4, expect), "{screen}");
-        assert_eq!(screen.matches("Start them?").count(), 1, "{screen}");
+        assert_eq!(screen.matches("Start them? [y/n]").count(), 1, "{screen}");
     }
 }
 

@@ -82,7 +82,8 @@ fn a_404_from_a_load_balancer_does_not_count_as_a_purge() {
     let mut deletions = 0;
     for looks_that_work in 0..6 {
         order(&lab, &tenant, &[at("DELETE", app, balancer()), at("GET", app, balancer()).skip(looks_that_work)]);
-        let output = lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(4);
+        let output = lab.run(&["finalize", "acme", "--purge", "--yes"]);
+        assert_eq!(output.code, if lab.in_state("stuck").is_empty() { 4 } else { 3 }, "{}", output.show());
         assert!(output.stdout.contains("okta.test answered"), "{}", output.show());
         assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
         assert!(lab.in_state("finalized").is_empty());

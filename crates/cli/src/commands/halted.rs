@@ -60,11 +60,15 @@ fn tell_rest(summary: &Summary, goal: Goal) -> String {
     let is_stuck =
         |(_, outcome): &&(String, Outcome)| matches!(outcome, Outcome::Ended { state: TenantState::Stuck, .. });
     let safe = match summary.outcomes.iter().filter(is_stuck).count() {
-        0 if goal == Goal::RolledBack => String::new(),
-        0 => "; nothing needs to be rolled back".to_owned(),
-        stuck => format!("; {stuck} stuck, so decide about them first: `flowswap stuck`"),
+        0 if goal == Goal::RolledBack => format!("{done} done, {skipped} not started. Fix the cause"),
+        0 => format!("{done} done, {skipped} not started; nothing needs to be rolled back. Fix the cause"),
+        stuck => format!(
+            "{done} done, {stuck} stuck, {skipped} not started. Fix the cause, and decide about the stuck tenants with \
+             `flowswap stuck`"
+        ),
     };
-    format!("{done} done, {skipped} not started{safe}. Fix the cause, then run `flowswap resume`")
+    // `resume` leaves out what failed: a run has ended its work there.
+    format!("{safe}. Then run the same command again; `flowswap resume` continues only those that were not started")
 }
 
 fn count(summary: &Summary, ending: Ending) -> usize {
@@ -99,6 +103,10 @@ mod tests {
             show(TenantState::Stuck, FailureBudget::Percent(2), Goal::Swapped),
             show(TenantState::Failed, FailureBudget::Tenants(5), Goal::RolledBack),
         ];
-        assert_snapshot!(told.concat(), @r#""#);
+        assert_snapshot!(told.concat(), @r#"
+        stopped: 5 of 300 tenants failed or are stuck, and the limit is `max_failures = 5`. 12 done, 283 not started; nothing needs to be rolled back. Fix the cause. Then run the same command again; `flowswap resume` continues only those that were not started
+        stopped: 5 of 300 tenants failed or are stuck, and the limit is `max_failures = "2%"`, here 6. 12 done, 5 stuck, 283 not started. Fix the cause, and decide about the stuck tenants with `flowswap stuck`. Then run the same command again; `flowswap resume` continues only those that were not started
+        stopped: 5 of 300 tenants failed or are stuck, and the limit is `max_failures = 5`. 12 done, 283 not started. Fix the cause. Then run the same command again; `flowswap resume` continues only those that were not started
+        "#);
     }
 }

@@ -12,6 +12,7 @@ mod clocks;
 mod ending;
 mod fleet;
 mod forward;
+mod halt;
 mod operator;
 mod progress;
 mod refuse;
@@ -24,12 +25,12 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
-pub use admission::{Halt, Pause};
 pub use budget::{FailureBudget, FleetLimits};
 pub use cause::{Cause, Fault};
 pub use ending::Ending;
 pub use fleet::{STOPPED, Summary};
 use flowswap_contract::{self as contract, ErrorKind};
+pub use halt::{Halt, Pause};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
 
