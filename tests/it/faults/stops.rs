@@ -68,9 +68,9 @@ fn a_person_at_the_terminal_decides_whether_a_run_goes_on() {
         person.await_words("The other tenants may end the same way. Start them?");
         // Two have met the fault. Only the last one still will.
         let fault = lab.sim.faults()[0].fault.clone();
-        let tenants = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
+        let mut tenants = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
         lab.sim.clear_faults();
-        lab.sim.add_fault(Fault { host: tenants.last().unwrap().domain, ..fault });
+        lab.sim.add_fault(Fault { host: tenants.next_back().unwrap().domain, ..fault });
         person.enter(answer);
         let (code, screen) = person.finish();
         assert_eq!((code, lab.in_state("swapped").len()), (4, expect), "{screen}");
