@@ -56,3 +56,5 @@ mod storage;
 mod tidy;
 /// Tenants that wait for a person or for time: run sheets, confirmations, secrets, and evidence.
 mod waiting;
+/// Waves: which tenants are in each, and when it begins.
+mod waves;

@@ -20,7 +20,7 @@ pub(crate) use self::{
     people::{
         ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
     },
-    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey, Waves},
+    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey, Split},
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, ResumeArgs, RollbackArgs},

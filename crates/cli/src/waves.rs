@@ -9,7 +9,7 @@ use flowswap_report::PlanReport;
 use jiff::SignedDuration;
 
 use crate::{
-    args::{Select, Waves},
+    args::{Select, Split},
     exit::{Exit, Failure},
     selection::{Candidate, Pool},
 };
@@ -20,19 +20,19 @@ const CANARY: &str = "canary";
 const TENTH: &str = "tenth";
 
 /// Puts the tenants of a plan into the waves of the configuration, or into those that flowswap chooses.
-pub(crate) fn plan_in_waves(plan: Plan, config: &Config, waves: Waves) -> Result<Plan, Failure> {
-    let rules = match waves {
-        Waves::Configured if config.waves.is_empty() => return Ok(plan),
-        Waves::None => return Ok(plan),
-        Waves::Configured => config.waves.clone(),
-        Waves::Auto => Vec::new(),
+pub(crate) fn plan_in_waves(plan: Plan, config: &Config, split: Split) -> Result<Plan, Failure> {
+    let rules = match split {
+        Split::Configured if config.waves.is_empty() => return Ok(plan),
+        Split::None => return Ok(plan),
+        Split::Configured => config.waves.clone(),
+        Split::Auto => Vec::new(),
     };
     let tenants = order_by(&plan);
     if tenants.is_empty() {
         return Ok(plan);
     }
-    let waves = match waves {
-        Waves::Auto => choose(&tenants),
+    let waves = match split {
+        Split::Auto => choose(&tenants),
         _ => fill(&rules, &tenants, config)?,
     };
     require_lifetime(&waves, config)?;

@@ -61,7 +61,7 @@ pub use record::{
     Draft, Entry, OutcomeCount, Record, RequestOutcome, RunOutcome, RunScope, SignedApproval, intent_token,
 };
 pub use run::{
-    AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Halt, Job,
+    AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Gate, Halt, Job,
     NoOperator, Operator, OperatorError, OperatorReply, Outcome, Pause, Ports, ResolveError, Resolved, Runner, STOPPED,
     Summary, Unreachable,
 };
@@ -72,4 +72,4 @@ pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
-pub use wave::{Gate, Opening, Wave};
+pub use wave::{Opening, Wave};

@@ -13,9 +13,9 @@ pub(crate) struct PlanArgs {
     /// Write the plan to this file; `-` means stdout. Without it, flowswap only shows the plan.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Into which waves to put the tenants.
-    #[arg(long, value_enum, value_name = "WAVES", default_value_t = Waves::Configured)]
-    pub(crate) waves: Waves,
+    /// How to split the plan into waves.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Split::Configured)]
+    pub(crate) split: Split,
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Replace files even if flowswap did not write them as a plan or a report.
@@ -23,9 +23,9 @@ pub(crate) struct PlanArgs {
     pub(crate) force: bool,
 }
 
-/// The waves of a plan.
+/// How to split a plan into waves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Waves {
+pub(crate) enum Split {
     /// Those of the configuration. Without any, all tenants at once.
     Configured,
     /// One tenant of each class, then a tenth of all, then the rest.

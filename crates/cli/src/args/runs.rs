@@ -10,6 +10,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) file: PlanFile,
     #[command(flatten)]
     pub(crate) select: Select,
+    /// Stop after this wave of the plan.
+    #[arg(long, value_name = "NAME", conflicts_with = "waves")]
+    pub(crate) hold_after: Option<String>,
     /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long)]
     pub(crate) interactive: bool,

@@ -3,17 +3,23 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use flowswap_config::Config;
-use flowswap_engine::{Approval, Goal, Job, Outline, Overview, PlanFile};
+use flowswap_engine::{Approval, Goal, Job, Outline, Overview, Plan, PlanFile, Ports};
 use flowswap_host::quoted;
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
+use serde::Serialize;
 
-use super::{plan, started, status};
+use super::{
+    plan,
+    stage::{Held, Stage, stages},
+    started::{self, Lost, Report},
+    status,
+};
 use crate::{
     approvals::Approvals,
-    args::{ApplyArgs, Select},
+    args::{ApplyArgs, Format, Select},
     context::{Context, NOTHING_DONE, read_logbook},
-    display::{self, progress::OutputGate},
+    display::{self, progress::OutputGate, text::text},
     exit::{Exit, Failure},
     fleet::Fleet,
     go_on::AtTerminal,
@@ -42,46 +48,129 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         );
         return Err(failure.hint("add the tenant again, or use the configuration that the plan was made with"));
     }
-    let lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
+    let mut lost: Lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
+    let stages = stages(plan.head(), &names, args)?;
     let approvals = Approvals::read(&config, &args.file.plan, &plan)?;
-    let meant: BTreeSet<&String> = names.iter().collect();
-    let outlines = plan.outlines().filter(|tenant| args.select.is_empty() || meant.contains(&tenant.name));
+    let meant: BTreeSet<&String> = stages.iter().flat_map(|stage| &stage.names).collect();
+    let is_whole = args.select.is_empty() && args.hold_after.is_none();
+    let outlines = plan.outlines().filter(|tenant| is_whole || meant.contains(&tenant.name));
     let mut summary = display::plan::summarize(plan.head(), outlines);
     if let Some(approvals) = &approvals {
         require_any(approvals, args, &config).await?;
         summary += approvals.summarize();
     }
-    let question = Question::about(names.len(), format!("Migrate {}?", display::tenants(names.len())));
+    let question = Question::about(meant.len(), format!("Migrate {}?", display::tenants(meant.len())));
     question.ask(context.terminal, &summary, args.yes)?;
     // Somebody may have withdrawn an approval while the question was open.
     let approvals = if args.yes { approvals } else { Approvals::read(&config, &args.file.plan, &plan)? };
 
-    let gate = args.interactive.then(OutputGate::default);
-    let progress = context.progress_beside(gate.as_ref());
-    let ports = context.run_ports(&config, progress.clone()).await?;
+    let ports = context.run_ports(&config, context.progress()).await?;
     keep_copy(&config, &plan)?;
-    let ports = match gate {
-        Some(gate) => Interactive::join(context.terminal, gate, ports),
-        None => AtTerminal::join(!args.yes, &progress, ports),
-    };
-    let Fleet { tenants, pins } = Fleet::open(context, &config, &names, &ports).await?;
-    // A later command may continue the run from another folder.
-    let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
-    let path = path.display().to_string();
-    let (config, path) = (&config, path.as_str());
-    let signed = approvals.as_ref().map(Approvals::signed).unwrap_or_default();
-    let jobs = tenants.into_iter().map(move |tenant| Job {
-        goal: Goal::Swapped,
-        part: plan.part(&tenant.spec.name, path).map(Arc::new),
-        plugins: pins.clone(),
-        assignment: started::assignment(config, &tenant.spec.name),
-        digest_given: args.digest.is_some(),
-        approval: approvals.as_ref().map_or(Approval::NotRequired, |all| all.of_tenant(&tenant.spec.name)),
-        accept_changes: args.changes.accept_changes,
-        tenant,
-    });
-    let runner = started::runner(ports).approved_by(signed);
-    started::execute(context, config, runner, &progress, Goal::Swapped, jobs, lost).await
+    let migration = Migration { context, config: &config, args, plan: &plan, approvals: approvals.as_ref(), ports };
+    let (mut exit, mut reports) = (Exit::Done, Reports::default());
+    for stage in &stages {
+        let known = migration.ports.logbook.overviews();
+        if stage.is_done(&known) && lost.is_empty() && stages.len() > 1 {
+            continue;
+        }
+        if let Some(held) = stage.hold(plan.head(), &known, args) {
+            exit = started::worst(exit, Exit::NeedsPerson);
+            reports.held = Some(held);
+            break;
+        }
+        let (report, of_stage) = migration.run(&stage.names, std::mem::take(&mut lost)).await?;
+        exit = started::worst(exit, of_stage);
+        reports.add(context, stage, report)?;
+        if context.stop.is_stopped() {
+            break;
+        }
+    }
+    reports.print(context, plan.head())?;
+    Ok(exit)
+}
+
+/// The reports of all waves.
+#[derive(Default, Serialize)]
+struct Reports {
+    waves: Vec<OfWave>,
+    /// The wave that did not begin.
+    held: Option<Held>,
+}
+
+#[derive(Serialize)]
+struct OfWave {
+    wave: String,
+    #[serde(flatten)]
+    report: Report,
+}
+
+impl Reports {
+    /// Prints the report of a stage. JSON is one document, so that of a plan with waves is printed at the end.
+    fn add(&mut self, context: &Context, stage: &Stage<'_>, report: Report) -> Result<(), Failure> {
+        match stage.wave {
+            Some((_, wave)) => {
+                if context.terminal.format == Format::Human {
+                    context.terminal.write_out(&text!("wave {}:\n", wave.name))?;
+                    report.print(context)?;
+                }
+                self.waves.push(OfWave { wave: wave.name.clone(), report });
+                Ok(())
+            }
+            None => report.print(context),
+        }
+    }
+
+    /// Prints what comes after the last report of a plan with waves.
+    fn print(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
+        if plan.waves.is_empty() {
+            return Ok(());
+        }
+        if self.waves.is_empty() && self.held.is_none() {
+            context.terminal.say("all of these tenants are swapped already");
+        }
+        context.terminal.report(self, || self.held.as_ref().map(Held::show).unwrap_or_default())
+    }
+}
+
+/// Carries out parts of a plan.
+struct Migration<'a> {
+    context: &'a Context,
+    config: &'a Config,
+    args: &'a ApplyArgs,
+    plan: &'a PlanFile,
+    approvals: Option<&'a Approvals>,
+    ports: Ports,
+}
+
+impl Migration<'_> {
+    /// Migrates some tenants in a run of their own, so that their failures are counted alone.
+    async fn run(&self, names: &[String], lost: Lost) -> Result<(Report, Exit), Failure> {
+        let Self { context, config, args, plan, approvals, .. } = *self;
+        let gate = args.interactive.then(OutputGate::default);
+        let progress = context.progress_beside(gate.as_ref());
+        let ports = Ports { events: progress.clone(), ..self.ports.clone() };
+        let ports = match gate {
+            Some(gate) => Interactive::join(context.terminal, gate, ports),
+            None => AtTerminal::join(!args.yes, &progress, ports),
+        };
+        let Fleet { tenants, pins } = Fleet::open(context, config, names, &ports).await?;
+        // A later command may continue the run from another folder.
+        let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
+        let path = path.display().to_string();
+        let jobs = tenants.into_iter().map(|tenant| Job {
+            goal: Goal::Swapped,
+            part: plan.part(&tenant.spec.name, &path).map(Arc::new),
+            plugins: pins.clone(),
+            assignment: started::assignment(config, &tenant.spec.name),
+            digest_given: args.digest.is_some(),
+            approval: approvals.map_or(Approval::NotRequired, |all| all.of_tenant(&tenant.spec.name)),
+            accept_changes: args.changes.accept_changes,
+            tenant,
+        });
+        let signed = approvals.map(Approvals::signed).unwrap_or_default();
+        let runner = started::runner(ports).approved_by(signed);
+        started::run_jobs(config, runner, &progress, Goal::Swapped, jobs, lost).await
+    }
 }
 
 /// The selected tenants for which the plan has steps. One that was written out and has none is an error.

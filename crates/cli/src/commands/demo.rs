@@ -11,8 +11,8 @@ use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 use super::{apply, detect, plan, report, rollback, status};
 use crate::{
     args::{
-        AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select,
-        StartedTenants, Waves,
+        AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select, Split,
+        StartedTenants,
     },
     context::Context,
     display::text::{Text, text},
@@ -74,7 +74,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     let reports = Reports { reports: vec![dir.join("plan.html")] };
     plan::run(
         context,
-        &PlanArgs { select: everyone(), output: Some(file.clone()), waves: Waves::Configured, reports, force: false },
+        &PlanArgs { select: everyone(), output: Some(file.clone()), split: Split::Configured, reports, force: false },
     )
     .await?;
 
@@ -84,6 +84,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
         &ApplyArgs {
             file: PlanFile { plan: file },
             select: everyone(),
+            hold_after: None,
             interactive: false,
             digest: None,
             yes: true,

@@ -38,6 +38,7 @@ mod sheet;
 mod show;
 #[cfg(feature = "sandbox")]
 mod sim;
+mod stage;
 mod started;
 mod statement;
 mod status;

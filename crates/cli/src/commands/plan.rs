@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let not_after = now
         + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
     let plan = Plan::freeze(now, not_after, Some(context.actor()), fleet.pins, tenants).map_err(plugin_defect)?;
-    let plan = plan_in_waves(plan, &config, args.waves)?;
+    let plan = plan_in_waves(plan, &config, args.split)?;
     match (&args.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {

@@ -26,9 +26,9 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::Fleet,
+    go_on::AtTerminal,
     question::Question,
     selection::{self, Selected},
-    go_on::AtTerminal,
 };
 
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {

@@ -82,13 +82,20 @@ pub(crate) fn assignment(config: &Config, name: &str) -> Assignment {
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
-struct Report {
+pub(crate) struct Report {
     /// `None` if there was nothing to do.
     run: Option<RunId>,
     tenants: Vec<Row>,
     /// Why the run did not start all of its tenants, because of what happened to others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stopped: Vec<Stopped>,
+}
+
+impl Report {
+    /// Prints it.
+    pub(crate) fn print(&self, context: &Context) -> Result<(), Failure> {
+        context.terminal.report(self, || text(self, context.terminal.verbose > 0))
+    }
 }
 
 #[derive(Serialize)]
@@ -228,6 +235,20 @@ pub(crate) async fn execute(
     jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
     lost: Lost,
 ) -> Result<Exit, Failure> {
+    let (report, exit) = run_jobs(config, runner, progress, goal, jobs, lost).await?;
+    report.print(context)?;
+    Ok(exit)
+}
+
+/// Runs the jobs and reports their outcomes, and those of the lost tenants, which are refused. Prints nothing.
+pub(crate) async fn run_jobs(
+    config: &Config,
+    runner: Runner,
+    progress: &Progress,
+    goal: Goal,
+    jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
+    lost: Lost,
+) -> Result<(Report, Exit), Failure> {
     let logbook = Arc::clone(runner.logbook());
     let runner = runner.refusing(lost.into_iter().map(unreachable).collect());
     let summary = carry_out(config, &runner, goal, jobs).await;
@@ -256,8 +277,7 @@ pub(crate) async fn execute(
         let is_left = logbook.overview(&row.name).is_some_and(|tenant| tenant.intent.is_some());
         row.next = is_left.then(|| full_command::of(format!("{RESUME} {}", row.name)));
     }
-    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
-    Ok(exit_of(&summary))
+    Ok((report, exit_of(&summary)))
 }
 
 const RESUME: &str = "flowswap resume";

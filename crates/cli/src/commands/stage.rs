@@ -1,0 +1,124 @@
+//! The waves of a plan as `apply` carries them out: which comes next, and why one does not begin.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flowswap_config::find_nearest;
+use flowswap_engine::{Clock, Gate, Overview, Plan, TenantState, Wave};
+use flowswap_host::quoted;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    args::ApplyArgs,
+    context::SystemClock,
+    display::{
+        self, causes,
+        text::{Text, text},
+    },
+    exit::{Exit, Failure},
+    full_command,
+};
+
+/// A part of a plan's tenants that one run carries out.
+pub(super) struct Stage<'a> {
+    /// The wave, with its place in the plan. `None` if the plan has no waves.
+    pub(super) wave: Option<(usize, &'a Wave)>,
+    /// The selected tenants.
+    pub(super) names: Vec<String>,
+}
+
+/// The stages of a plan for the selected tenants, up to the one to hold after.
+pub(super) fn stages<'a>(plan: &'a Plan, names: &[String], args: &ApplyArgs) -> Result<Vec<Stage<'a>>, Failure> {
+    let last = args.hold_after.as_deref().map(|name| find_wave(plan, name)).transpose()?;
+    if plan.waves.is_empty() {
+        return Ok(vec![Stage { wave: None, names: names.to_vec() }]);
+    }
+    let selected: BTreeSet<&String> = names.iter().collect();
+    let waves = plan.waves.iter().enumerate().take(last.map_or(usize::MAX, |last| last + 1));
+    let stages = waves.map(|(index, wave)| {
+        let names = wave.tenants.iter().filter(|name| selected.contains(name)).cloned().collect();
+        Stage { wave: Some((index, wave)), names }
+    });
+    Ok(stages.filter(|stage| !stage.names.is_empty()).collect())
+}
+
+fn find_wave(plan: &Plan, name: &str) -> Result<usize, Failure> {
+    let names = || plan.waves.iter().map(|wave| wave.name.as_str());
+    if let Some(index) = names().position(|wave| wave == name) {
+        return Ok(index);
+    }
+    let failure = Failure::new(Exit::Usage, format!("the plan has no wave `{name}`"));
+    let list = names().collect::<Vec<_>>().join(", ");
+    Err(failure.hint(match find_nearest(name, names()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None if list.is_empty() => "it has no waves; see `[[wave]]` in `migrate.toml.example`".to_owned(),
+        None => format!("its waves are {list}"),
+    }))
+}
+
+impl Stage<'_> {
+    /// Whether all of its tenants are where a plan takes them.
+    pub(super) fn is_done(&self, known: &BTreeMap<String, Overview>) -> bool {
+        let is_done = |name: &String| known.get(name).is_some_and(|tenant| tenant.state.is_swapped_or_later());
+        self.wave.is_some() && self.names.iter().all(is_done)
+    }
+
+    /// Why it does not begin yet. `None` if it may.
+    pub(super) fn hold(&self, plan: &Plan, known: &BTreeMap<String, Overview>, args: &ApplyArgs) -> Option<Held> {
+        let (index, wave) = self.wave?;
+        let by_hand = args.select.waves.contains(&wave.name);
+        let is_begun = |name: &String| known.get(name).is_some_and(|tenant| tenant.plan.as_ref() == Some(&plan.digest));
+        // What was started goes on: a run that was cut off may have begun any wave.
+        if by_hand || self.names.iter().all(is_begun) {
+            return None;
+        }
+        let gate = Gate::of(&plan.waves, index, known, SystemClock.now());
+        (gate != Gate::Open).then(|| Held::new(wave, self.names.len(), &gate, args))
+    }
+}
+
+/// A wave that does not begin yet. Scripts rely on its names.
+#[derive(Debug, Serialize)]
+pub(super) struct Held {
+    wave: String,
+    /// How many tenants it has.
+    tenants: usize,
+    /// When it opens, if nothing happens until then.
+    opens_at: Option<Timestamp>,
+    /// Why it does not begin.
+    reason: String,
+    /// The command that goes on.
+    next: String,
+}
+
+impl Held {
+    fn new(wave: &Wave, tenants: usize, gate: &Gate, args: &ApplyArgs) -> Self {
+        let apply = format!("flowswap apply {}", quoted(&args.file.plan));
+        let by_hand = format!("{apply} --wave {}", wave.name);
+        let (opens_at, reason, next) = match gate {
+            Gate::At(at) => (Some(*at), format!("it opens at {at}"), apply),
+            Gate::Behind(behind) => (None, describe_behind(behind), apply),
+            Gate::ByHand | Gate::Open => (None, "it is opened by hand".to_owned(), by_hand),
+        };
+        Self { wave: wave.name.clone(), tenants, opens_at, reason, next: full_command::of(next) }
+    }
+
+    /// A line about it.
+    pub(super) fn show(&self) -> Text {
+        let tenants = display::tenants(self.tenants);
+        text!("the wave `{}` ({}) does not begin: {}\nnext: {}\n", self.wave, tenants, self.reason, self.next)
+    }
+}
+
+/// Which tenants of the waves before are not swapped, by their states.
+fn describe_behind(behind: &[(String, TenantState)]) -> String {
+    let mut by_state: BTreeMap<TenantState, Vec<&str>> = BTreeMap::new();
+    for (name, state) in behind {
+        by_state.entry(*state).or_default().push(name);
+    }
+    let groups = by_state.into_iter().map(|(state, names)| {
+        let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+        text!("{} {}{}", subject, state, names).into_string()
+    });
+    format!("of the waves before, not swapped yet: {}", groups.collect::<Vec<_>>().join("; "))
+}

@@ -1,0 +1,170 @@
+//! Waves: how plans are filled, when a wave begins, and what holds it.
+
+use flowswap_sim::{Fault, FaultKind, Scenario, SimConfig};
+use serde_json::Value;
+
+use crate::{documents::documented, support::Lab};
+
+/// A fleet whose configuration has these waves.
+fn lab(tenants: usize, waves: &str) -> Lab {
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; tenants]));
+    lab.edit_config(|text| format!("{waves}\n{text}"));
+    lab
+}
+
+/// The waves of a plan, with the names of their tenants.
+fn waves(plan: &Value) -> Vec<(&str, Vec<&str>)> {
+    let waves = plan["waves"].as_array().unwrap().iter();
+    waves.map(|wave| (word(&wave["name"]), wave["tenants"].as_array().unwrap().iter().map(word).collect())).collect()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn waves_take_tenants_by_number_part_and_selector() {
+    let configured = "[[wave]]\nname = \"canary\"\npick = 2\n\
+                      [[wave]]\nname = \"amer\"\npick = { labels = { region = \"amer\" }, except = \"globex\" }\norder = \"inventory\"\n\
+                      [[wave]]\nname = \"part\"\npick = \"25%\"\norder = \"inventory\"\nopens_after = \"by hand\"\n";
+    let lab = lab(9, configured);
+    let plan = lab.json(&["plan"], 0);
+    let of = waves(&plan);
+    let names = of.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names, ["canary", "amer", "part", "rest"]);
+    assert_eq!(of.iter().map(|(_, tenants)| tenants.len()).sum::<usize>(), 9);
+    // The connections of these die first.
+    let detected = lab.json(&["detect"], 0);
+    let mut days: Vec<(i64, &str)> = detected["tenants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["days_left"].as_i64().unwrap(), word(&row["name"])))
+        .collect();
+    days.sort_unstable();
+    let mut canary = of[0].1.clone();
+    canary.sort_unstable();
+    let mut first: Vec<_> = days[..2].iter().map(|(_, name)| *name).collect();
+    first.sort_unstable();
+    assert_eq!(canary, first);
+    let amer = lab.json(&["status", "--label", "region=amer", "--except", "globex"], 0);
+    let amer: Vec<_> = amer["tenants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| word(&row["name"]))
+        .filter(|name| !canary.contains(name))
+        .collect();
+    assert_eq!(of[1].1, amer);
+    assert_eq!(of[2].1.len(), 3, "25% of 9, rounded up");
+
+    let auto = lab.json(&["plan", "--split", "auto"], 0);
+    let of = waves(&auto);
+    assert_eq!(of.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["canary", "tenth", "rest"]);
+    assert_eq!(of[1].1.len(), 1);
+    let report = lab.json(&["plan", "--split", "none"], 0);
+    assert_eq!(report["waves"], Value::Null);
+}
+
+#[test]
+fn a_wave_begins_when_the_one_before_is_swapped() {
+    let lab = lab(4, "[[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n");
+    lab.plan().expect(0);
+    let (host, method) = (lab.sim.tenants()[0].domain.clone(), Some("POST".to_owned()));
+    let path = "/integrations/api/v1/api-services".to_owned();
+    let fault =
+        Fault { host, method, path, query: String::new(), kind: FaultKind::Status { status: 400 }, times: 1, skip: 0 };
+    lab.sim.add_fault(fault);
+    let failed = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    assert!(failed.stdout.contains("the wave `rest` (3 tenants) does not begin"), "{}", failed.show());
+    assert!(failed.stdout.contains("of the waves before, not swapped yet: acme failed"), "{}", failed.show());
+    assert_eq!((lab.in_state("failed"), lab.in_state("planned").len()), (vec!["acme".to_owned()], 3));
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 4);
+    let back = lab.run(&["rollback", "--wave", "canary", "--yes"]).expect(4);
+    assert!(back.stdout.contains("acme"), "{}", back.show());
+    assert_eq!(lab.in_state("rolling-back"), ["acme"]);
+    let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    assert!(again.stdout.contains("acme    refused  the tenant is being rolled back"), "{}", again.show());
+}
+
+#[test]
+fn a_person_opens_and_holds_waves() {
+    let configured = "[run]\nplan_lifetime = \"2000h\"\n\
+                      [[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n\
+                      [[wave]]\nname = \"second\"\npick = { tenants = \"globex\" }\n\
+                      [[wave]]\nname = \"later\"\npick = { tenants = \"initech\" }\nopens_after = \"confirmed for 1000h\"\n\
+                      [[wave]]\nname = \"rest\"\nopens_after = \"by hand\"\n";
+    let lab = lab(5, configured);
+    lab.plan().expect(0);
+    let unknown = lab.run(&["apply", "plan.json", "--yes", "--hold-after", "canry"]).expect(2);
+    assert!(
+        unknown.stderr.contains("the plan has no wave `canry`") && unknown.stderr.contains("did you mean `canary`?")
+    );
+    lab.run(&["apply", "plan.json", "--yes", "--hold-after", "canary"]).expect(0);
+    assert_eq!(lab.in_state("swapped"), ["acme"]);
+    let held = lab.json(&["apply", "plan.json", "--yes"], 4);
+    assert_eq!(held["waves"].as_array().unwrap().len(), 1);
+    assert_eq!((&held["waves"][0]["wave"], &held["held"]["wave"]), (&"second".into(), &"later".into()));
+    assert!(word(&held["held"]["reason"]).starts_with("it opens at "), "{held}");
+    assert_eq!(lab.in_state("swapped"), ["acme", "globex"]);
+    // Nothing runs before that, and the command says the same.
+    assert_eq!(lab.json(&["apply", "plan.json", "--yes"], 4)["held"], held["held"]);
+    lab.run(&["apply", "plan.json", "--yes", "--wave", "later"]).expect(0);
+    let by_hand = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
+    assert!(
+        by_hand.stdout.contains("the wave `rest` (2 tenants) does not begin: it is opened by hand"),
+        "{}",
+        by_hand.show()
+    );
+    assert!(by_hand.stdout.contains("next: flowswap apply plan.json --wave rest"), "{}", by_hand.show());
+    lab.run(&["apply", "plan.json", "--yes", "--wave", "rest"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 5);
+    assert_eq!(lab.json(&["status", "--wave", "rest"], 0)["tenants"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_plan_does_not_wait_longer_than_it_is_valid() {
+    let lab = lab(
+        2,
+        "[[wave]]\nname = \"canary\"\npick = 1\n[[wave]]\nname = \"rest\"\nopens_after = \"confirmed for 24h\"\n",
+    );
+    let refused = lab.run(&["plan", "-o", "plan.json"]).expect(2);
+    assert!(
+        refused.stderr.contains("the waves wait for 24h in all, but a plan expires after 24h"),
+        "{}",
+        refused.show()
+    );
+    assert!(!lab.path("plan.json").exists());
+    lab.edit_config(|text| {
+        text.replace("\"canary\"\npick = 1", "\"canary\"\npick = { labels = { region = \"emae\" } }")
+    });
+    let refused = lab.run(&["plan", "-o", "plan.json"]).expect(2);
+    assert!(
+        refused.stderr.contains("the wave `canary` of the configuration: no tenant has the label `region=emae`"),
+        "{}",
+        refused.show()
+    );
+}
+
+#[test]
+fn the_commands_of_the_documentation() {
+    let lab = Lab::with_tenants(12);
+    let session = documented("waves").whole();
+    let typed = |line: &str, code: i32| {
+        let output = lab.run(&line.split(' ').collect::<Vec<_>>()).expect(code);
+        session.typed(&format!("flowswap {line}"), &output);
+        output
+    };
+    typed("plan --split auto -o plan.json", 4);
+    let shown = typed("show plan.json", 0);
+    assert!(shown.stdout.contains("  tenth         1 tenant"), "{}", shown.stdout);
+    typed("apply plan.json --hold-after canary --yes", 0);
+    let canary = typed("status --wave canary", 0);
+    assert!(canary.stdout.contains("swapped") && !canary.stdout.contains("planned"), "{}", canary.stdout);
+    assert!(!lab.in_state("planned").is_empty());
+    typed("apply plan.json --yes", 0);
+    assert_eq!(lab.in_state("planned"), [""; 0]);
+    typed("rollback --wave tenth --yes", 4);
+    assert_eq!(lab.in_state("rolling-back").len(), 1);
+}
