@@ -138,7 +138,7 @@ fn a_plan_in_progress_is_not_overwritten() {
         times: 1,
         skip: 0,
     });
-    lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     let before = fs::read_to_string(lab.path("plan.json")).unwrap();
     let refused = lab.plan().expect(6);
     assert!(refused.stderr.contains("`plan.json` is still in use for `acme` (state: failed)"), "{}", refused.stderr);

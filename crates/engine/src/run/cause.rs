@@ -42,7 +42,7 @@ impl Cause {
             what: known_rule(error.context.get("rule")).unwrap_or(Fault::Call(error.kind)),
             side,
             request: error.context.get("request").and_then(|request| own.generalize(request)),
-            inconclusive: is_inconclusive(error.kind),
+            inconclusive: is_inconclusive(error),
         }
     }
 
@@ -74,8 +74,13 @@ fn known_rule(id: Option<&String>) -> Option<Fault> {
 }
 
 /// Whether the error says nothing about the tenant itself: the other side did not answer, or something else answered.
-fn is_inconclusive(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::RateLimited)
+fn is_inconclusive(error: &contract::Error) -> bool {
+    match error.kind {
+        ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::RateLimited => true,
+        // Without a host, it is the plugin that took too long, and that is a defect.
+        ErrorKind::TimedOut => error.context.contains_key("host") || error.context.contains_key("request"),
+        _ => false,
+    }
 }
 
 impl fmt::Display for Cause {
@@ -200,6 +205,14 @@ mod tests {
         ] {
             assert_eq!(own.generalize(request).as_deref(), expect, "{request}");
         }
+    }
+
+    #[test]
+    fn a_plugin_that_hangs_is_no_side_that_does_not_answer() {
+        let cause = |error: &contract::Error| Cause::of_error(Role::Provider, error, &OwnWords(BTreeSet::new()));
+        let hangs = contract::Error::new(ErrorKind::TimedOut, "the plugin did not continue");
+        assert!(!cause(&hangs).inconclusive);
+        assert!(cause(&hangs.with_context("host", "acme.okta.com")).inconclusive);
     }
 
     #[test]

@@ -144,7 +144,7 @@ async fn if_flowswap_cannot_tell_about_two_tenants_a_person_is_asked_once() {
         ("-", Op::Detect, ErrorKind::Invalid),
         ("-", Op::Detect, ErrorKind::Unreachable),
         ("provision", Op::Apply, ErrorKind::RateLimited),
-        ("prove", Op::Test, ErrorKind::TimedOut),
+        ("prove", Op::Test, ErrorKind::Unreachable),
         ("test", Op::Test, ErrorKind::Unavailable),
     ] {
         for answer in [None, Some(false), Some(true)] {
