@@ -30,6 +30,7 @@ mod signing;
 mod sim_files;
 #[cfg(feature = "sandbox")]
 mod sim_world;
+mod soak;
 mod terminal;
 mod trust;
 mod waves;

@@ -1,18 +1,19 @@
 //! `flowswap finalize`: retires the legacy client of migrated tenants; with `--purge`, deletes it.
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Goal, TenantHistory, TenantState, Work};
+use flowswap_engine::{Clock, Goal, TenantHistory, TenantState, Work};
 
 use super::started::{self, RunPurpose};
 use crate::{
     args::FinalizeArgs,
-    context::{Context, read_logbook},
+    context::{Context, SystemClock, read_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
     question::Question,
+    soak::Soak,
     terminal::{Tone, paint},
 };
 
@@ -22,8 +23,15 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let selected = started::select(&config, &args.started, &logbook).await?;
+    let soak = Soak::of(&config);
     let chosen = started::choose(&selected, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
+    let (chosen, early): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(name, tenant)| {
+        selected.is_written(name) || soak.left(&tenant.overview(), SystemClock.now()).is_none()
+    });
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    if names.is_empty() && !early.is_empty() {
+        return report_early(context, soak, &early);
+    }
     if names.is_empty() {
         let why = match goal {
             Goal::Purged => "no tenant is ready for `--purge`, which comes after `flowswap finalize`",
@@ -37,6 +45,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let mut what = Text::default();
     for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
         check_state(name, tenant, phase)?;
+        check_soak(name, tenant, soak)?;
         what += text!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
         for step in steps.filter(|step| step.proposal.phase <= phase) {
@@ -101,6 +110,25 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         format!("tenant `{name}` is {}, so flowswap cannot retire or purge its legacy client yet", tenant.state),
     );
     Err(failure.hint(format!("run this first: {first}")))
+}
+
+/// Refuses a tenant that has not been swapped for long enough.
+fn check_soak(name: &str, tenant: &TenantHistory, soak: Soak) -> Result<(), Failure> {
+    let Some(ends) = soak.left(&tenant.overview(), SystemClock.now()) else { return Ok(()) };
+    let since = tenant.swapped_at.map(|at| format!(" since {at}")).unwrap_or_default();
+    let error = format!("`{name}` has been swapped only{since}, and `soak` in `[run]` is {soak}");
+    Err(Failure::new(Exit::Refused, error).hint(format!("run this at {ends} or later: flowswap finalize {name}")))
+}
+
+/// Reports that all tenants need more time.
+fn report_early(context: &Context, soak: Soak, early: &[(String, TenantHistory)]) -> Result<Exit, Failure> {
+    let now = SystemClock.now();
+    let first = early.iter().filter_map(|(_, tenant)| soak.left(&tenant.overview(), now)).min();
+    let first = first.map(|at| text!("; the first can be finalized at {}", at)).unwrap_or_default();
+    let tenants = display::tenants(early.len());
+    let why = text!("{} must stay swapped for {} (`soak` in `[run]`){}", tenants, soak.to_string(), first);
+    started::report_no_tenants(context, why)?;
+    Ok(Exit::NeedsPerson)
 }
 
 fn is_reached(tenant: &TenantHistory, phase: Phase) -> bool {
