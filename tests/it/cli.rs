@@ -24,6 +24,7 @@ fn compare(name: &str, dir: &std::path::Path, output: &Output) {
         (r"\bplan(:?) [0-9a-f]{12}\b", "plan$1 DIGEST"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 \((in [^)]+|[^)]+ ago|just now)\)", "LOCAL-TIME"),
         (r"Landlock \d+", "Landlock N"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
@@ -94,6 +95,27 @@ fn every_command_explains_itself() {
         let name = if command.is_empty() { "flowswap".to_owned() } else { command.replace(' ', "-") };
         compare(&format!("help@{name}"), dir.path(), &run_in(dir.path(), &args).expect(0));
     }
+}
+
+#[test]
+fn people_read_times_in_their_zone_and_scripts_in_utc() {
+    let lab = Lab::new(SimConfig::default().tenants(2));
+    lab.edit_config(|text| {
+        let tokyo = text.replacen("[[tenant]]", "[[tenant]]\ntimezone = \"Asia/Tokyo\"", 1);
+        format!("timezone = \"Asia/Kolkata\"\n{tokyo}")
+    });
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    for (tenant, offset) in [("acme", "+09:00 ("), ("globex", "+05:30 (")] {
+        let shown = lab.run(&["evidence", tenant]).expect(0).stdout;
+        let first = shown.lines().next().unwrap();
+        assert!(first.contains(offset), "{first}");
+        let json = lab.json(&["evidence", tenant], 0);
+        let since = json["since"].as_str().unwrap();
+        assert!(since.ends_with('Z') && since.contains('T'), "{since}");
+    }
+    let planned = lab.run(&["plan", "-o", "again.json"]).expect(0).stdout;
+    assert!(planned.contains("+05:30 (in 23 h "), "{planned}");
 }
 
 #[test]

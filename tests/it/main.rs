@@ -39,6 +39,8 @@ mod outside;
 mod plain;
 /// `flowswap plugins list` and `inspect`, and libraries that do not start.
 mod plugins;
+/// The progress of a fleet on terminals, and in pipes.
+mod progress;
 /// `flowswap record` and `flowswap replay`.
 mod recording;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.

@@ -85,7 +85,7 @@ fn a_wave_begins_when_the_one_before_is_swapped() {
     assert!(back.stdout.contains("acme"), "{}", back.show());
     assert_eq!(lab.in_state("rolling-back"), ["acme"]);
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
-    assert!(again.stdout.contains("acme    refused  the tenant is being rolled back"), "{}", again.show());
+    assert!(again.stdout.contains("acme: refused\n  the tenant is being rolled back"), "{}", again.show());
 }
 
 #[test]

@@ -70,6 +70,9 @@ pub(crate) struct Global {
     /// The format of the report on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+    /// How to show progress on stderr.
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
     /// Do not use color. Setting NO_COLOR has the same effect.
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
@@ -91,6 +94,19 @@ pub(crate) enum Format {
     Human,
     /// One JSON document, for a script.
     Json,
+}
+
+/// How to show progress on stderr. What fails is printed in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, and lines elsewhere.
+    Auto,
+    /// A bar; lines where none can be drawn.
+    Bar,
+    /// A line at the beginning, at every 10 %, and at the end.
+    Lines,
+    /// Only what fails.
+    None,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,8 +20,9 @@ use jiff::Timestamp;
 use crate::{
     args::Global,
     display::{
-        progress::{OutputGate, Progress},
+        progress::{CurrentProgress, OutputGate, Progress},
         text::Text,
+        times,
     },
     exit::{Exit, Failure},
     fetch::Fetcher,
@@ -43,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) terminal: Terminal,
     /// Set once the user asks to stop.
     pub(crate) stop: Stop,
+    /// What shows the progress of the work.
+    pub(crate) current: CurrentProgress,
     /// Fetches the secrets that the configuration refers to.
     pub(crate) fetcher: Fetcher,
     /// Listens to every plugin process, for `flowswap record`.
@@ -57,8 +60,9 @@ impl Context {
     /// If the system refuses to tell about Ctrl-C.
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let terminal = Terminal::new(&global);
-        let stop = interrupt::listen(terminal).map_err(Failure::at("listen for Ctrl-C"))?;
-        Ok(Self { stop, global, terminal, fetcher: Fetcher::new(terminal), listen: None })
+        let progress = CurrentProgress::default();
+        let stop = interrupt::listen(terminal, progress.clone()).map_err(Failure::at("listen for Ctrl-C"))?;
+        Ok(Self { stop, global, terminal, current: progress, fetcher: Fetcher::new(terminal), listen: None })
     }
 
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.
@@ -70,6 +74,7 @@ impl Context {
         }
         let config = flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         require_state(&config)?;
+        times::remember(&config);
         Ok(config)
     }
 
@@ -159,15 +164,21 @@ impl Context {
 
     /// Shows progress on stderr.
     pub(crate) fn progress(&self) -> Arc<Progress> {
-        Arc::new(Progress::new(self.terminal))
+        self.shown(Progress::new(self.terminal))
     }
 
     /// Shows progress without bars during a conversation, because bars would draw over what a person reads and types.
     pub(crate) fn progress_beside(&self, conversation: Option<&OutputGate>) -> Arc<Progress> {
         match conversation {
-            Some(gate) => Arc::new(Progress::gated(self.terminal, gate.clone())),
+            Some(gate) => self.shown(Progress::gated(self.terminal, gate.clone())),
             None => self.progress(),
         }
+    }
+
+    fn shown(&self, progress: Progress) -> Arc<Progress> {
+        let progress = Arc::new(progress);
+        self.current.set(&progress);
+        progress
     }
 }
 

@@ -46,12 +46,14 @@ impl Fleet {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        progress.set_total(self.tenants.len());
+        progress.begin(self.tenants.len());
         let works = std::mem::take(&mut self.tenants).into_iter().map(|tenant| {
-            let (working, progress) = (work(tenant), Arc::clone(progress));
+            let (name, progress) = (tenant.spec.name.clone(), Arc::clone(progress));
+            let working = work(tenant);
             async move {
+                progress.start(&name);
                 let result = working.await;
-                progress.advance();
+                progress.end(&name);
                 result
             }
         });

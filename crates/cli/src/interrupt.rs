@@ -4,23 +4,24 @@ use std::io;
 
 use flowswap_engine::{Stop, StopSwitch};
 
-use crate::{exit::Exit, terminal::Terminal};
+use crate::{display::progress::CurrentProgress, exit::Exit, terminal::Terminal};
 
 /// Listens for Ctrl-C and SIGTERM from now on: a signal right after this call counts too.
 ///
 /// # Errors
 ///
 /// If the system refuses the handlers.
-pub(crate) fn listen(terminal: Terminal) -> io::Result<Stop> {
+pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress) -> io::Result<Stop> {
     let switch = StopSwitch::default();
     let stop = switch.listen();
     // Not in the task: it may start late, and until then a signal would end the process in the middle of a step.
     let mut signals = Signals::install()?;
     tokio::spawn(async move {
         signals.next().await;
-        terminal.say("stopping after the running steps finish; press Ctrl-C again to stop at once");
+        progress.say_stopping(terminal);
         switch.stop();
         signals.next().await;
+        progress.say_stopped(terminal);
         std::process::exit(Exit::Interrupted as i32);
     });
     Ok(stop)

@@ -3,9 +3,12 @@
 use std::io::{self, IsTerminal};
 
 use crate::{
-    display::text::{Text, text},
+    display::{
+        text::{Text, text},
+        times,
+    },
     exit::{Exit, Failure},
-    terminal::Terminal,
+    terminal::{Terminal, can_redraw, columns_of_stderr, read_line},
 };
 
 /// What a person is asked before flowswap acts.
@@ -42,7 +45,7 @@ impl Question {
             return Ok(());
         }
         // The question makes no sense without this, so `--quiet` does not apply.
-        terminal.say_always(what);
+        terminal.say_always(&times::in_text(what).wrapped(columns_of_stderr()));
         if !io::stdin().is_terminal() {
             let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
             return Err(failure.hint("read what will happen, then pass `--yes`"));
@@ -56,17 +59,23 @@ impl Question {
     }
 
     fn read_answer(&self) -> io::Result<bool> {
-        let answer = match self.typed {
-            None => {
-                let prompt = text!("{}", self.text).into_string();
-                dialoguer::Confirm::new().with_prompt(prompt).default(false).interact()
+        let prompt = match self.typed {
+            None => text!("{}", self.text),
+            Some(number) => text!("{} Type {} to confirm", self.text, number),
+        }
+        .into_string();
+        match self.typed.map(|number| number.to_string()) {
+            None if can_redraw() => {
+                let answer = dialoguer::Confirm::new().with_prompt(prompt).default(false).interact();
+                answer.map_err(|dialoguer::Error::IO(error)| error)
             }
-            Some(number) => {
-                let prompt = text!("{} Type {} to confirm", self.text, number).into_string();
+            Some(number) if can_redraw() => {
                 let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true);
-                input.interact_text().map(|typed| typed.trim() == number.to_string())
+                let typed = input.interact_text().map_err(|dialoguer::Error::IO(error)| error)?;
+                Ok(typed.trim() == number)
             }
-        };
-        answer.map_err(|dialoguer::Error::IO(error)| error)
+            None => Ok(matches!(read_line(&format!("{prompt} [y/N]"))?.to_ascii_lowercase().as_str(), "y" | "yes")),
+            Some(number) => Ok(read_line(&prompt)? == number),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
 };
 
 use anstyle::{AnsiColor, Style};
@@ -10,8 +10,11 @@ use flowswap_config::ConfigErrors;
 use serde::Serialize;
 
 use crate::{
-    args::{Format, Global},
-    display::text::{Show, Text, text},
+    args::{Format, Global, ProgressMode},
+    display::{
+        text::{Show, Text, text},
+        times,
+    },
     exit::Failure,
     full_command,
 };
@@ -25,6 +28,8 @@ pub(crate) struct Terminal {
     pub(crate) quiet: bool,
     /// How much detail to show: the number of `-v`.
     pub(crate) verbose: u8,
+    /// How to show progress.
+    pub(crate) progress: ProgressMode,
 }
 
 /// What the color of a word means.
@@ -43,13 +48,13 @@ impl Terminal {
         if global.no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        Self { format: global.format, quiet: global.quiet, verbose: global.verbose }
+        Self { format: global.format, quiet: global.quiet, verbose: global.verbose, progress: global.progress }
     }
 
     /// Writes a report: the text, or the value as JSON.
     pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> Text) -> Result<(), Failure> {
         match self.format {
-            Format::Human => self.write_out(&full_command::in_text(&text())),
+            Format::Human => self.write_out(&full_command::in_text(&times::in_text(text()))),
             Format::Json => self.write_out(&Text::json(value).map_err(Failure::at("write the report"))?),
         }
     }
@@ -98,7 +103,15 @@ impl Terminal {
 /// Writes a message to stderr, for code that has no [`Terminal`].
 pub(crate) fn say_always(text: &Text) {
     // If stderr is closed, nobody reads messages, and the command must not fail because of that.
-    let _ = writeln!(anstream::stderr(), "{}", full_command::in_text(text).as_str());
+    let _ = writeln!(anstream::stderr(), "{}", full_command::in_text(&times::in_text(text)).as_str());
+}
+
+/// Reads an answer on a terminal that can only print.
+pub(crate) fn read_line(question: &str) -> io::Result<String> {
+    write!(io::stderr(), "{question} ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
 }
 
 /// Forwards the output of another program to stderr as it arrives.
@@ -116,6 +129,21 @@ pub(crate) fn paint(tone: Tone, word: impl Show) -> Text {
         Tone::Strong => Style::new().bold(),
     };
     word.show().styled(style)
+}
+
+/// Whether stderr is a terminal on which lines can be drawn again. `TERM=dumb` says that it cannot.
+pub(crate) fn can_redraw() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Whether stderr shows color.
+pub(crate) fn has_color() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// The width of the terminal on stderr.
+pub(crate) fn columns_of_stderr() -> usize {
+    console::Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| columns.into())
 }
 
 /// The width of the terminal on stdout. A pipe or a file gets lines of any length, because a program may search them.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The keys of a tenant that flowswap itself reads; all others are fields for the defaults.
-pub(crate) const TENANT_KEYS: [&str; 6] = ["name", "app_data", "owner", "labels", "provider", "directory"];
+pub(crate) const TENANT_KEYS: [&str; 7] = ["name", "app_data", "owner", "labels", "timezone", "provider", "directory"];
 
 /// A tenant whose name is checked and whose other keys are not.
 pub(crate) struct Draft {

@@ -124,7 +124,7 @@ impl Reader {
             "" => return ColumnRole::Nameless,
             "name" => return ColumnRole::Name,
             "app_data" => return ColumnRole::AppData,
-            "owner" => return ColumnRole::Key(vec!["owner".to_owned()]),
+            "owner" | "timezone" => return ColumnRole::Key(vec![name.to_owned()]),
             "domain" => return ColumnRole::Key(vec!["provider".to_owned(), "domain".to_owned()]),
             _ => {}
         }
@@ -148,7 +148,7 @@ impl Reader {
                 return ColumnRole::Key(name.split('.').map(str::to_owned).collect());
             }
         } else if !used.contains(name)
-            && let Some(meant) = find_nearest(name, ["app_data", "domain", "owner"])
+            && let Some(meant) = find_nearest(name, ["app_data", "domain", "owner", "timezone"])
         {
             let error = Diagnostic::new(format!("unknown column `{name}`")).at(at, "no default uses it");
             self.refuse(error.help(format!("did you mean `{meant}`?")));

@@ -25,8 +25,19 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
-const ROOT_KEYS: [&str; 10] =
-    ["state", "inventory", "secrets", "network", "run", "wave", "approvals", "plugins", "defaults", "tenant"];
+const ROOT_KEYS: [&str; 11] = [
+    "state",
+    "timezone",
+    "inventory",
+    "secrets",
+    "network",
+    "run",
+    "wave",
+    "approvals",
+    "plugins",
+    "defaults",
+    "tenant",
+];
 
 impl Reader {
     fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
@@ -50,6 +61,7 @@ impl Reader {
     fn read_config(&mut self, root: &Table) -> Config {
         self.check_keys(root, &ROOT_KEYS, "the configuration");
         let state = self.path(root, "state").unwrap_or_else(|| self.dir.join(".flowswap"));
+        let timezone = root.get("timezone").and_then(|entry| self.time_zone(&entry.node));
         let custody = self.read_custody(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
@@ -59,6 +71,7 @@ impl Reader {
         let tenants = self.read_tenants(root);
         Config {
             state,
+            timezone,
             identity: custody.identity,
             passphrase: custody.passphrase,
             network,

@@ -31,9 +31,10 @@ impl Config {
     }
 }
 
+/// The time zone only says how a person reads times.
 fn meaning(tenant: &TenantConfig) -> Value {
     let side = |side: &crate::SideConfig| json!({ "plugin": side.plugin, "table": side.written() });
     // Labels only select tenants.
-    let TenantConfig { name: _, app_data, owner, labels: _, provider, directory } = tenant;
+    let TenantConfig { name: _, timezone: _, app_data, owner, labels: _, provider, directory } = tenant;
     json!({ "app_data": app_data, "owner": owner, "provider": side(provider), "directory": side(directory) })
 }

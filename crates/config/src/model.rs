@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::tz::TimeZone;
 use litemap::LiteMap;
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ use crate::{
 pub struct Config {
     /// The folder of the journal and of the secrets.
     pub state: PathBuf,
+    /// The time zone in which people read times. `None` means the one of the system.
+    pub timezone: Option<TimeZone>,
     /// The age identity that opens the secrets, if it is not in its default place.
     pub identity: Option<PathBuf>,
     /// Opens the identity if the identity itself is encrypted.
@@ -65,6 +68,8 @@ pub struct TenantConfig {
     pub owner: Option<String>,
     /// What the tenant can be selected by, such as `region` = `emea`. A label changes nothing of what is done for a tenant.
     pub labels: LiteMap<Arc<str>, String>,
+    /// The time zone in which people work on the tenant, if it differs from that of the configuration.
+    pub timezone: Option<TimeZone>,
     /// The org that issues the credentials.
     pub provider: Arc<SideConfig>,
     /// The directory that uses them.

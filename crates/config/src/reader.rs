@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::{SignedDuration, Span, SpanRelativeTo, tz::TimeZone};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -96,6 +96,21 @@ impl Reader {
             self.refuse(error.at(entry.node.at, "expected a whole number, at least 1"));
         }
         number
+    }
+
+    /// A time zone, by its name in the database of the system.
+    pub(crate) fn time_zone(&mut self, node: &Node) -> Option<TimeZone> {
+        let Some(name) = node.as_text() else {
+            self.refuse_kind("timezone", node, "the name of a time zone such as \"Europe/Berlin\"");
+            return None;
+        };
+        let zone = TimeZone::get(name).ok();
+        if zone.is_none() {
+            let error = Diagnostic::new(format!("there is no time zone `{name}`"));
+            let error = error.at(node.at, "expected a name such as \"Europe/Berlin\" or \"UTC\"");
+            self.refuse(error.help("use a name from the time zone database of the system"));
+        }
+        zone
     }
 
     /// `true` or `false`.

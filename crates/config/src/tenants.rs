@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The keys of `[defaults]` that flowswap itself reads; all others are fields.
-const DEFAULT_KEYS: [&str; 5] = ["app_data", "owner", "labels", "provider", "directory"];
+const DEFAULT_KEYS: [&str; 6] = ["app_data", "owner", "labels", "timezone", "provider", "directory"];
 
 impl Reader {
     /// Checks the strings of `[defaults]` once, and returns the fields that they use.
@@ -74,10 +74,15 @@ impl Reader {
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);
         let labels = self.read_labels(&draft, defaults);
+        let timezone = match draft.table.get("timezone") {
+            Some(own) => Some(own.node.clone()),
+            None => defaults.get("timezone").map(|default| self.fill(&default.node, &draft)),
+        };
+        let timezone = timezone.and_then(|node| self.time_zone(&node));
         let provider = self.read_side(&draft, defaults, "provider").map(Arc::new);
         let directory = self.read_side(&draft, defaults, "directory").map(Arc::new);
-        let (provider, directory) = (provider?, directory?);
-        Some(TenantConfig { app_data: app_data?, owner, labels, provider, directory, name: draft.name })
+        let (app_data, provider, directory) = (app_data?, provider?, directory?);
+        Some(TenantConfig { app_data, owner, labels, timezone, provider, directory, name: draft.name })
     }
 
     /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.

@@ -145,7 +145,7 @@ fn only_the_approved_classes_are_started() {
     // The start of an id is enough.
     office.approve("alice", &[&first[..6]]).expect(0);
     office.approve("bob", &[]).expect(0);
-    let applied = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    let applied = lab.run(&["apply", "plan.json", "--yes", "-v"]).expect(6);
     assert_eq!(lab.in_state("swapped"), *tenants);
     let missing = classes.iter().skip(1).map(|(_, tenants)| tenants.len()).sum::<usize>();
     let note = format!("approvals: 2 of 2 for {} tenants; missing for {missing}", tenants.len());
@@ -154,7 +154,7 @@ fn only_the_approved_classes_are_started() {
         let why = format!("its class {} has 1 of 2 approvals", &id[..12]);
         assert!(applied.stdout.contains(&why), "{why}: {}", applied.stdout);
     }
-    assert!(applied.stdout.contains("\nnext: flowswap approvals plan.json\n"), "{}", applied.stdout);
+    assert!(applied.stdout.contains("flowswap approvals plan.json  its class "), "{}", applied.stdout);
     let status = lab.run(&["status"]).expect(0);
     assert!(status.stdout.contains("planned    -                 flowswap approvals plan.json\n"), "{}", status.stdout);
     // What was started goes on without approvals, and can be rolled back without them.

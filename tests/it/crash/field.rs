@@ -134,6 +134,8 @@ impl Case {
     /// Runs the command on the faulty disk.
     pub(crate) fn run_on_disk(&self, run: Run, strike: Option<&DiskFault>) -> (Output, Watch) {
         let mut command = self.command(run);
+        // It also says which steps are done, which is checked against the journal.
+        command.arg("-v");
         let watch = Watch::over(&mut command, &self.root(), self.dir.path(), strike);
         (finish(command), watch)
     }

@@ -30,7 +30,7 @@ fn a_request_to_a_slow_directory_ends_at_the_configured_timeout() {
     let kind = FaultKind::Delay { milliseconds: 600_000 };
     lab.sim.add_fault(submit.fault(&lab, &lab.sim.tenants()[0], kind, 1));
     // flowswap checks whether the request took effect. It did not, so flowswap sends it again.
-    let output = lab.run(Run::Forward.args()).expect(0);
+    let output = lab.run(&[Run::Forward.args(), &["-v"]].concat()).expect(0);
     assert!(output.stderr.contains("no answer within 0.3 s"), "{}", output.stderr);
     assert_eq!(lab.sim.faults()[0].fired, 1);
     assert_eq!(lab.sim.world().directories[0].submits, 1);

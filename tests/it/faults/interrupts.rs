@@ -19,19 +19,20 @@ fn slow_lab() -> Lab {
 fn ctrl_c_stops_after_the_running_steps_and_the_same_command_continues() {
     let lab = slow_lab();
     let before = lab.sim.snapshot();
-    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    let mut running = Background::start(lab.dir(), &[Run::Forward.args(), &["-v"]].concat());
     running.await_talk("acme: provision done");
     running.interrupt();
-    running.await_talk("press Ctrl-C again to stop at once");
+    running.await_talk("stopping: 1 tenant finishes its step; press Ctrl-C again to stop at once");
     let output = running.finish().expect(5);
     assert!(output.stderr.contains("globex: not started"), "{}", output.stderr);
+    assert!(output.stdout.ends_with("stopped with 3 tenants left\nnext: flowswap resume\n"), "{}", output.stdout);
     assert!(lab.in_state("swapped").is_empty(), "{}", output.stderr);
 
     lab.run(Run::Forward.args()).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
     lab.outlive_tokens();
-    let mut running = Background::start(lab.dir(), Run::Back.args());
+    let mut running = Background::start(lab.dir(), &[Run::Back.args(), &["-v"]].concat());
     running.await_talk("swap rollback done");
     running.interrupt();
     running.finish().expect(5);
@@ -45,12 +46,13 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_checks_the_interrupted_step() {
     let create = record(Run::Forward, is_write).into_iter().next().unwrap();
     let kind = FaultKind::Delay { milliseconds: 600_000 };
     lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
-    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    let mut running = Background::start(lab.dir(), &[Run::Forward.args(), &["-v"]].concat());
     running.await_faults(&lab);
     running.interrupt();
     running.await_talk("press Ctrl-C again to stop at once");
     running.interrupt();
-    running.finish().expect(5);
+    let output = running.finish().expect(5);
+    assert!(output.stderr.ends_with("next: flowswap resume\n"), "{}", output.stderr);
 
     lab.run(Run::Forward.args()).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 3);
@@ -87,7 +89,7 @@ fn an_interrupted_read_only_command_reports_and_writes_nothing() {
 #[test]
 fn a_crash_leaves_no_lock_behind() {
     let lab = slow_lab();
-    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    let mut running = Background::start(lab.dir(), &[Run::Forward.args(), &["-v"]].concat());
     running.await_talk("acme: provision done");
     running.kill();
     running.finish().expect(-9);

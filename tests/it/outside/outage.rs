@@ -24,11 +24,17 @@ fn a_portal_in_front_of_three_hundred_tenants_is_reported_once() {
     let lab = Lab::new(SimConfig::default().tenants(TENANTS).record(true));
     let (method, path, query) = (None, String::new(), String::new());
     lab.sim.add_fault(Fault { host: "*".to_owned(), method, path, query, kind: portal(), times: 0, skip: 0 });
-    expect_one_cause(&lab.run(&["check"]).expect(3), "something between this machine and … answered");
+    expect_one_cause(
+        &lab.run(&["check", "--progress", "none"]).expect(3),
+        "something between this machine and … answered",
+    );
     // Four requests to an org and one to its directory; no request is repeated.
     let asked = lab.sim.traffic().len();
     assert!(asked <= 5 * TENANTS, "{asked} requests for {TENANTS} tenants");
-    expect_one_cause(&lab.run(&["detect"]).expect(4), "something between this machine and … answered");
+    expect_one_cause(
+        &lab.run(&["detect", "--progress", "none"]).expect(4),
+        "something between this machine and … answered",
+    );
 }
 
 #[test]
@@ -36,6 +42,6 @@ fn three_hundred_unreachable_tenants_are_reported_once() {
     let lab = Lab::with_tenants(TENANTS);
     let address = lab.sim.addr().to_string();
     lab.edit_config(|text| text.replace(&address, "127.0.0.1:1"));
-    expect_one_cause(&lab.run(&["check"]).expect(3), "connection refused");
-    expect_one_cause(&lab.run(&["detect"]).expect(4), "connection refused");
+    expect_one_cause(&lab.run(&["check", "--progress", "none"]).expect(3), "connection refused");
+    expect_one_cause(&lab.run(&["detect", "--progress", "none"]).expect(4), "connection refused");
 }

@@ -8,9 +8,10 @@ use super::row::Row;
 use crate::support::{Lab, Output};
 
 /// The parts that vary from run to run or from tenant to tenant.
-pub(super) const VARYING: [(&str, &str); 9] = [
+pub(super) const VARYING: [(&str, &str); 10] = [
     (r"made by [^,]+,", "made by <user>,"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 \((in [^)]+|[^)]+ ago|just now)\)", "<time>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "<time>"),
     // Before the ids, because a digest can begin like one.
     (r"\b[0-9a-f]{64}\b", "<digest>"),

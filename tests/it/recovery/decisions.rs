@@ -141,6 +141,11 @@ fn masked(lab: &Lab, output: &Output) -> String {
     for (index, id) in clients(lab).iter().enumerate() {
         text = text.replace(id, &format!("0oaCLIENT{}", index + 1));
     }
+    // A local time has its distance from now in brackets.
+    while let Some(at) = text.find("+00:00 (") {
+        let end = at + text[at..].find(')').unwrap() + 1;
+        text.replace_range(at - "2026-01-01 00:00:00".len()..end, "TIME");
+    }
     let time = |text: &str| text.len() >= 20 && text.as_bytes()[4] == b'-' && text.ends_with('Z');
     let words = text.split_inclusive([' ', '\n']).map(|word| {
         let bare = word.trim_end_matches([' ', '\n', ',', ':', ';']);

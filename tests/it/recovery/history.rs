@@ -80,7 +80,7 @@ fn a_plan_from_before_the_pilot_migrates_the_rest() {
     lab.run(&["plan", "-o", "all.json"]).expect(0);
     lab.run(&["plan", "acme", "-o", "pilot.json"]).expect(0);
     lab.run(&["apply", "pilot.json", "--yes"]).expect(0);
-    let output = lab.run(&["apply", "all.json", "--yes"]).expect(0);
+    let output = lab.run(&["apply", "all.json", "--yes", "-v"]).expect(0);
     assert!(output.stdout.contains("already swapped by plan "), "{}", output.stdout);
     assert_eq!(lab.in_state("swapped").len(), 3);
     let report = lab.json(&["apply", "all.json", "--yes"], 0);

@@ -24,7 +24,7 @@ fn swapped_lab() -> Lab {
 
 #[track_caller]
 pub(crate) fn cut_off(lab: &Lab, args: &[&str], after: &str) {
-    let mut running = Background::start(lab.dir(), args);
+    let mut running = Background::start(lab.dir(), &[args, &["-v"]].concat());
     running.await_talk(after);
     // The process is killed while requests are held.
     running.await_faults(lab);
@@ -139,7 +139,7 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("there is nothing to continue"), "{}", output.stderr);
     lab.plan().expect(0);
-    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes", "-v"]);
     running.await_talk("acme: provision done");
     running.interrupt();
     let stopped = running.finish().expect(5);
@@ -164,7 +164,7 @@ fn a_stopped_run_of_many_tenants_is_told_in_a_few_lines() {
     let names: Vec<String> = lab.states().into_iter().map(|(name, _)| name).collect();
     lab.plan().expect(4);
     let planned = lab.in_state("planned");
-    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes", "-v"]);
     running.await_talk(&format!("{}: provision done", planned[0]));
     running.interrupt();
     let stopped = running.finish().expect(5).stdout;
@@ -190,7 +190,7 @@ fn a_stopped_run_of_many_tenants_is_told_in_a_few_lines() {
 fn resume_continues_a_stopped_run_with_its_own_plan() {
     let lab = slow_lab();
     lab.plan().expect(0);
-    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes", "-v"]);
     running.await_talk("acme: provision done");
     running.interrupt();
     running.finish().expect(5);
@@ -233,7 +233,7 @@ fn lose_the_retirement(lab: &Lab) {
 fn a_stuck_finalize_does_not_block_resume_for_the_others() {
     let lab = swapped_lab();
     lose_the_retirement(&lab);
-    let mut running = Background::start(lab.dir(), &["finalize", "--all", "--yes"]);
+    let mut running = Background::start(lab.dir(), &["finalize", "--all", "--yes", "-v"]);
     running.await_talk("globex: retire");
     running.interrupt();
     running.finish().expect(5);

@@ -15,7 +15,7 @@ fn a_takeover_of_the_journal_names_the_previous_writer_and_its_last_record() {
     let lab = Lab::new(SimConfig::default().tenants(2).latency(Duration::from_millis(20)));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
     lab.plan().expect(0);
-    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    let mut running = Background::start(lab.dir(), &[Run::Forward.args(), &["-v"]].concat());
     running.await_talk("acme: provision done");
     running.kill();
     let dead = running.id();

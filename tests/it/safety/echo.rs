@@ -102,7 +102,7 @@ fn a_secret_that_is_a_word_of_the_journal_damages_nothing() {
             times: 0,
             skip: 0,
         });
-        let applied = lab.run(&["apply", "plan.json", "--yes"]);
+        let applied = lab.run(&["apply", "plan.json", "--yes", "-v"]);
         assert!(lab.sim.faults()[0].fired > 0, "{word}");
         assert!(applied.stderr.contains("where a new secret belongs"), "{word}: {}", applied.stderr);
         assert_eq!(lab.in_state("swapped").len(), 2, "{word}: {}", applied.stderr);

@@ -215,7 +215,7 @@ impl Output {
 /// A command that runs the binary in a clean environment.
 pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowswap"));
-    command.current_dir(dir).env_clear().env("HOME", dir).env("NO_COLOR", "1").args(args);
+    command.current_dir(dir).env_clear().env("HOME", dir).env("NO_COLOR", "1").env("TZ", "UTC").args(args);
     command
 }
 

@@ -10,8 +10,9 @@ use std::{
 };
 
 use rustix::{
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{LocalModes, tcgetattr},
+    termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize},
 };
 
 /// Longer than any test waits; ends a test that would wait forever.
@@ -29,11 +30,17 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command whose three streams are a terminal.
-    pub(crate) fn start(mut command: Command) -> Self {
+    /// Starts a command whose three streams are a terminal without a size.
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_on(command, 0, 0)
+    }
+
+    /// Starts a command whose three streams are a terminal of this size.
+    pub(crate) fn start_on(mut command: Command, rows: u16, columns: u16) -> Self {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
+        tcsetwinsize(&person, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let path = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
         let other = OpenOptions::new().read(true).write(true).open(path).unwrap();
         let stream = || Stdio::from(other.try_clone().unwrap());
@@ -87,6 +94,16 @@ impl Terminal {
         self.enter(line);
     }
 
+    /// Presses Ctrl-C: the terminal shows it, and the binary gets the signal. In between, the terminal discards what nobody has read
+    /// yet, so the signal has to wait.
+    #[track_caller]
+    pub(crate) fn interrupt(&mut self) {
+        self.keyboard.write_all(b"\x03").unwrap();
+        self.await_words("^C");
+        let child = Pid::from_child(&self.child);
+        kill_process(child, Signal::INT).unwrap();
+    }
+
     /// Waits for the end. Returns the exit code and everything that was on the screen.
     pub(crate) fn finish(mut self) -> (i32, String) {
         let status = self.child.wait().unwrap();
@@ -107,9 +124,13 @@ impl Drop for Terminal {
 fn read(mut screen: File) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let mut bytes = [0; 4096];
+        let (mut bytes, mut unread) = ([0; 4096], Vec::new());
         while let Ok(count) = screen.read(&mut bytes) {
-            if count == 0 || sender.send(String::from_utf8_lossy(&bytes[..count]).into_owned()).is_err() {
+            unread.extend(&bytes[..count]);
+            // A read may end in the middle of a character.
+            let whole = std::str::from_utf8(&unread).map_or_else(|error| error.valid_up_to(), str::len);
+            let text: Vec<u8> = unread.drain(..whole).collect();
+            if count == 0 || sender.send(String::from_utf8_lossy(&text).into_owned()).is_err() {
                 break;
             }
         }

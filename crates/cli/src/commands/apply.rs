@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::{
     plan,
+    run_report::Report,
     stage::{Held, Stage, stages},
-    started::{self, Lost, Report},
+    started::{self, Lost},
     status,
 };
 use crate::{

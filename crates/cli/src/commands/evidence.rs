@@ -13,7 +13,7 @@ use crate::{
     display::{
         show_sources,
         text::{Text, text},
-        tone_of_state,
+        times, tone_of_state,
     },
     exit::{Exit, Failure},
     selection,
@@ -210,7 +210,7 @@ fn text(report: &Report) -> Text {
         }
     }
     text += text!("\n{}\n", paint(Tone::Strong, "still missing"));
-    text + &report.missing.list()
+    times::of_tenant(&report.name, text + &report.missing.list())
 }
 
 fn show_result(result: EvidenceResult) -> (&'static str, Tone) {

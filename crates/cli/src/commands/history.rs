@@ -11,7 +11,10 @@ use serde::Serialize;
 use crate::{
     args::HistoryArgs,
     context::{Context, cannot_read, open_to_read, read_logbook},
-    display::text::{Text, text},
+    display::{
+        text::{Text, text},
+        times,
+    },
     exit::{Exit, Failure},
     selection,
     terminal::{Tone, paint},
@@ -247,8 +250,10 @@ fn text(report: &Report) -> Text {
             text += "\n";
         }
         text += text!("{}\n", paint(Tone::Strong, name));
-        for event in events {
-            text += text!("  {}  {}{}\n", format!("{:.3}", event.at), who(event), event.what);
+        let times: Vec<Text> = events.iter().map(|event| times::of_tenant(name, event.at)).collect();
+        let width = times.iter().map(Text::width).max().unwrap_or(0);
+        for (event, at) in events.iter().zip(times) {
+            text += text!("  {}  {}{}\n", at.padded_to(width), who(event), event.what);
         }
     }
     text

@@ -33,6 +33,7 @@ mod request;
 mod resolve;
 mod resume;
 mod rollback;
+mod run_report;
 mod secret;
 mod sheet;
 mod show;

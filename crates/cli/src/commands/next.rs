@@ -12,6 +12,7 @@ use crate::{
     display::{
         count, table,
         text::{Text, text},
+        times,
     },
     exit::{Exit, Failure},
     full_command, selection,
@@ -111,13 +112,13 @@ fn text(report: &Report) -> Text {
         return Text::default();
     }
     let rows = report.tenants.iter().map(|row| {
-        let deadline = row.deadline.map_or_else(|| "-".to_owned(), |deadline| deadline.to_string());
+        let deadline = row.deadline.map_or_else(|| "-".into(), |deadline| times::of_tenant(&row.name, deadline));
         [
             table::plain(&row.name),
             table::plain(row.step.as_deref().unwrap_or("-")),
             table::plain(if row.direction == Direction::Back { "back" } else { "forward" }),
             table::plain(row.owner.as_deref().unwrap_or("any operator")),
-            table::plain(row.since),
+            table::plain(times::of_tenant(&row.name, row.since)),
             if row.overdue { table::toned(Tone::Bad, text!("{} overdue", deadline)) } else { table::plain(deadline) },
             table::plain(row.next.first().map_or("-", String::as_str)),
         ]
@@ -127,10 +128,11 @@ fn text(report: &Report) -> Text {
     text += text!("\n{}\n", count(owners));
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
-            text += text!("{}: {}\n", row.name, reason);
+            text += times::of_tenant(&row.name, text!("{}: {}\n", row.name, reason));
         }
         for claim in &row.claims {
-            text += text!("{}: {}; flowswap has not seen the change yet\n", row.name, claim.show());
+            let said = times::of_tenant(&row.name, claim.show());
+            text += text!("{}: {}; flowswap has not seen the change yet\n", row.name, said);
         }
     }
     let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));

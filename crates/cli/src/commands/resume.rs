@@ -183,13 +183,20 @@ fn read_approvals(config: &Config, intent: &Intent) -> Result<Approvals, String>
 
 /// What was cut off, one line for each command and run.
 fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
-    let mut runs: BTreeMap<_, (&Intent, Vec<&str>)> = BTreeMap::new();
-    for (name, (_, intent)) in open {
-        runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent, Vec::new())).1.push(name);
+    let mut runs: BTreeMap<_, (&Intent, Vec<&str>, usize)> = BTreeMap::new();
+    for (name, (tenant, intent)) in open {
+        let (_, names, begun) = runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent, Vec::new(), 0));
+        names.push(name);
+        *begun += usize::from(tenant.has_begun(intent));
     }
-    let line = |(intent, names): (&Intent, Vec<&str>)| {
-        let (subject, names) = (causes::subject(&names), causes::list_names(&names));
-        text!("`{}` of {} left {}{} unfinished\n", name_of(intent), intent.at, subject, names)
+    let line = |(intent, names, begun): (&Intent, Vec<&str>, usize)| {
+        let (subject, listed) = (causes::subject(&names), causes::list_names(&names));
+        let begun = match (begun, names.len()) {
+            (0, _) => "; it had begun nothing".into(),
+            (_, 1) => Text::default(),
+            (begun, _) => text!("; it had begun {} of them", begun),
+        };
+        text!("`{}` of {} left {}{} unfinished{}\n", name_of(intent), intent.at, subject, listed, begun)
     };
     let text: Text = runs.into_values().map(line).collect();
     text + describe_newer(open)

@@ -6,34 +6,25 @@ use std::{collections::BTreeSet, sync::Arc};
 use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Approval, Assignment, Direction, Ending, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports,
-    RunId, Runner, Summary, Tenant, TenantHistory, TenantState, Unreachable, Work,
+    Approval, Assignment, Direction, Ending, FleetLimits, Goal, Job, JournalError, Logbook, Overview, Ports, RunId,
+    Runner, Summary, Tenant, TenantHistory, TenantState, Unreachable, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
-use serde::Serialize;
 
-use super::{
-    halted::{self, Stopped},
-    status,
-};
+use super::run_report::Report;
 use crate::{
     args::{AcceptChanges, StartedTenants},
     context::{Context, keep_snapshot, read_tenant},
     display::{
-        causes, count, fold_rows,
         progress::{OutputGate, Progress},
-        table,
-        text::{Text, text},
-        tone_of_state,
+        text::Text,
     },
     exit::{Exit, Failure},
     fleet::{Fleet, refuse_gone},
-    full_command,
     go_on::AtTerminal,
     interactive::Interactive,
     selection::{self, Selected},
-    terminal::Tone,
 };
 
 /// What a run must do.
@@ -78,41 +69,6 @@ pub(crate) fn assignment(config: &Config, name: &str) -> Assignment {
         owner: tenant.and_then(|tenant| tenant.owner.clone()),
         due_within: SignedDuration::try_from(config.run.operator_deadline).unwrap_or(SignedDuration::MAX),
     }
-}
-
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-pub(crate) struct Report {
-    /// `None` if there was nothing to do.
-    run: Option<RunId>,
-    tenants: Vec<Row>,
-    /// Why the run did not start all of its tenants, because of what happened to others.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    stopped: Vec<Stopped>,
-}
-
-impl Report {
-    /// Prints it.
-    pub(crate) fn print(&self, context: &Context) -> Result<(), Failure> {
-        context.terminal.report(self, || text(self, context.terminal.verbose > 0))
-    }
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    /// `ended`, `already-done`, `refused`, or `skipped`. The last two have no state.
-    outcome: &'static str,
-    /// How the tenant counts: [`Ending`] has the table.
-    counts_as: Ending,
-    state: Option<TenantState>,
-    reason: Option<String>,
-    changes: Vec<String>,
-    /// The command that helps a tenant that was refused, or that continues one that the run left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    /// The ids of the rules that explain the reason.
-    rules: Vec<String>,
 }
 
 /// Fails if nothing says which tenants are meant.
@@ -170,7 +126,7 @@ pub(crate) async fn take_lost(
 /// Reports that the command applies to no tenant.
 pub(crate) fn report_no_tenants(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
-    context.terminal.report(&Report { run: None, tenants: Vec::new(), stopped: Vec::new() }, Text::default)?;
+    context.terminal.report(&Report::default(), Text::default)?;
     Ok(Exit::Done)
 }
 
@@ -255,37 +211,16 @@ pub(crate) async fn run_jobs(
     progress.clear();
     keep_snapshot(config, &logbook);
     let summary = summary?;
-    let mut report = Report {
-        run: Some(runner.id()),
-        tenants: summary.outcomes.iter().zip(&summary.endings).map(row).collect(),
-        stopped: halted::of(&summary, config.run.max_failures, goal),
-    };
+    let mut report = Report::of(runner.id(), &summary, config.run.max_failures, goal);
     // The engine's reasons do not name rules; only the evidence has them.
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
         row.rules = read_tenant(&logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
     }
-    let refused =
-        report.tenants.iter_mut().filter(|row| row.outcome == "refused" && config.tenant(&row.name).is_some());
-    // The same plan can be carried out once the side can be read.
-    let is_unread = |row: &Row| row.changes.iter().any(|change| change.starts_with("could not read the "));
-    for row in refused.filter(|row| goal == Goal::Swapped && !is_unread(row)) {
-        row.next = logbook.overview(&row.name).and_then(|tenant| way_on(&row.name, &tenant)).map(full_command::of);
-    }
-    // What a stopped run left, or what it did not get to.
-    let rows = report.tenants.iter_mut().filter(|row| matches!(row.outcome, "skipped" | "ended"));
-    for row in rows.filter(|row| row.outcome == "skipped" || summary.interrupted) {
-        let is_left = logbook.overview(&row.name).is_some_and(|tenant| tenant.intent.is_some());
-        row.next = is_left.then(|| full_command::of(format!("{RESUME} {}", row.name)));
+    let is_configured = |name: &str| config.tenant(name).is_some();
+    for row in &mut report.tenants {
+        row.find_next(goal, logbook.overview(&row.name).as_ref(), is_configured(&row.name), summary.interrupted);
     }
     Ok((report, exit_of(&summary)))
-}
-
-const RESUME: &str = "flowswap resume";
-
-/// What helps a tenant that a run refused to take forward. Work that was started continues with the same command.
-fn way_on(name: &str, tenant: &Overview) -> Option<String> {
-    let is_started = tenant.plan.is_some() && tenant.direction == Direction::Forward && !tenant.waits_for_rollback();
-    status::next_command(name, tenant).filter(|_| !is_started)
 }
 
 fn unreachable((tenant, goal): (String, Goal)) -> Unreachable {
@@ -327,132 +262,6 @@ fn open_rules(tenant: &TenantHistory) -> Vec<String> {
     rules.into_iter().collect()
 }
 
-fn row(((name, outcome), ending): (&(String, Outcome), &Ending)) -> Row {
-    let (name, counts_as) = (name.clone(), *ending);
-    match outcome.clone() {
-        Outcome::Ended { state, reason } => Row {
-            name,
-            outcome: "ended",
-            counts_as,
-            state: Some(state),
-            reason,
-            changes: Vec::new(),
-            next: None,
-            rules: Vec::new(),
-        },
-        Outcome::Unneeded { state, reason } => Row {
-            name,
-            outcome: "already-done",
-            counts_as,
-            state: Some(state),
-            reason: Some(reason),
-            changes: Vec::new(),
-            next: None,
-            rules: Vec::new(),
-        },
-        Outcome::Unapproved { reason } => {
-            let changes = vec![reason];
-            Row {
-                name,
-                outcome: "refused",
-                counts_as,
-                state: None,
-                reason: None,
-                changes,
-                next: None,
-                rules: Vec::new(),
-            }
-        }
-        Outcome::Refused { changes } => Row {
-            name,
-            outcome: "refused",
-            counts_as,
-            state: None,
-            reason: None,
-            changes,
-            next: None,
-            rules: Vec::new(),
-        },
-        Outcome::Skipped { reason } => Row {
-            name,
-            outcome: "skipped",
-            counts_as,
-            state: None,
-            reason: Some(reason),
-            changes: Vec::new(),
-            next: None,
-            rules: Vec::new(),
-        },
-    }
-}
-
-/// A line for each tenant, or one for many tenants with the same outcome and reason. With `each`, always a line for
-/// each.
-fn text(report: &Report, each: bool) -> Text {
-    let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
-    let note = |row: &Row| {
-        let mut note = row.reason.clone().unwrap_or_else(|| row.changes.join("; "));
-        note.extend(row.rules.iter().map(|rule| format!(" (`flowswap explain {rule}`)")));
-        note
-    };
-    let groups = causes::group(0..report.tenants.len(), |index| {
-        let row = &report.tenants[*index];
-        // Tenants with different outcomes stay apart even if their notes are equal.
-        (format!("{}\n{}", word(row), note(row)), vec![row.name.as_str()])
-    });
-    let mut keys = vec![None; report.tenants.len()];
-    for (cause, group) in groups.iter().enumerate() {
-        for index in &group.items {
-            keys[*index] = Some(cause).filter(|_| !note(&report.tenants[*index]).is_empty());
-        }
-    }
-    let causes = keys.clone();
-    let folded = fold_rows(keys, each);
-    let rows = folded.iter().map(|indices| {
-        let row = &report.tenants[indices[0]];
-        let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
-        let common = causes[indices[0]].and_then(|cause| groups[cause].text.split_once('\n'));
-        let note = match common {
-            Some((_, common)) if indices.len() > 1 => common.to_owned(),
-            _ => note(row),
-        };
-        let note = text!("{}{}", note, causes::list_names(&names));
-        [
-            table::plain(causes::subject(&names)),
-            table::toned(row.state.map_or(Tone::Care, tone_of_state), word(row)),
-            table::plain(note),
-        ]
-    });
-    let mut text = table::render(["tenant", "state", ""], rows);
-    text += text!("\n{}\n", count(report.tenants.iter().map(word)));
-    text += halted::show(&report.stopped);
-    for next in ways_on(&report.tenants) {
-        text += text!("next: {}\n", next);
-    }
-    text
-}
-
-/// The commands that help tenants that were refused or left. The tenants that need a new plan share one, and so do those that a run
-/// left.
-fn ways_on(rows: &[Row]) -> Vec<String> {
-    const MOST: usize = 5;
-    let ways = rows.iter().filter_map(|row| Some((row.name.as_str(), row.next.as_deref()?)));
-    let (left, ways): (Vec<_>, Vec<_>) =
-        ways.partition(|(name, next)| *next == full_command::of(format!("{RESUME} {name}")));
-    let resume = match left.as_slice() {
-        [] => None,
-        [(name, _)] => Some(format!("{RESUME} {name}")),
-        _ => Some(RESUME.to_owned()),
-    };
-    let (again, others): (Vec<_>, Vec<_>) =
-        ways.into_iter().partition(|(name, next)| *next == full_command::of(status::plan_again(&[name])));
-    let again: Vec<&str> = again.into_iter().map(|(name, _)| name).collect();
-    let again = (!again.is_empty()).then(|| status::plan_again(&again));
-    let others = others.into_iter().map(|(_, next)| next.to_owned());
-    let ways: BTreeSet<String> = resume.into_iter().chain(again).chain(others).collect();
-    if ways.len() > MOST { vec!["flowswap status".to_owned()] } else { ways.into_iter().collect() }
-}
-
 /// The exit code of a run: that of the tenant that needs most attention.
 pub(crate) fn exit_of(summary: &Summary) -> Exit {
     let of_tenants = summary.endings.iter().map(|ending| exit_of_tenant(*ending));
@@ -478,23 +287,6 @@ pub(crate) fn worst(one: Exit, other: Exit) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reason_names_the_rules_that_explain_it() {
-        let row = Row {
-            name: "acme".to_owned(),
-            outcome: "ended",
-            counts_as: Ending::Failed,
-            state: Some(TenantState::Failed),
-            reason: Some("step `confirm` failed".to_owned()),
-            changes: Vec::new(),
-            next: None,
-            rules: vec!["users-lost".to_owned()],
-        };
-        let text = text(&Report { run: None, tenants: vec![row], stopped: Vec::new() }, false);
-        let line = text.plain().lines().nth(1).unwrap().to_owned();
-        assert_eq!(line, "acme    failed  step `confirm` failed (`flowswap explain users-lost`)");
-    }
 
     #[test]
     fn the_documented_endings_are_those_of_the_code() {

@@ -15,10 +15,11 @@ use crate::{
     display::{
         causes, count, fold_rows, table,
         text::{Text, text},
-        tone_of_state,
+        times, tone_of_state,
     },
     exit::{Exit, Failure},
     full_command, selection,
+    terminal::columns,
 };
 
 /// The report; scripts rely on its names.
@@ -239,8 +240,9 @@ fn fold(notes: &[Note<'_>], each: bool) -> Text {
         let common = causes[indices[0]].filter(|_| indices.len() > 1).map(|cause| groups[cause].text.as_str());
         match common {
             Some(common) => text!("{}{}: {}\n", causes::subject(&names), causes::list_names(&names), common),
-            None => text!("{}: {}\n", names[0], notes[indices[0]].text),
+            None => text!("{}: {}\n", names[0], times::of_tenant(names[0], &notes[indices[0]].text)),
         }
     };
-    fold_rows(keys, each).into_iter().map(line).collect()
+    let lines: Text = fold_rows(keys, each).into_iter().map(line).collect();
+    lines.wrapped(columns())
 }

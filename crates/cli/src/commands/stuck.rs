@@ -12,6 +12,7 @@ use crate::{
     display::{
         show_sources,
         text::{Text, text},
+        times,
     },
     exit::{Exit, Failure},
     full_command, selection,
@@ -120,7 +121,7 @@ fn text(case: &Case) -> Text {
         "{} has been stuck at `{}` for {}\n",
         paint(Tone::Strong, &case.name),
         step,
-        format_age(case.age_seconds)
+        times::age(case.age_seconds)
     );
     let mut line = |title: &str, value: Text| text += text!("  {:<9} {}\n", title, value);
     line("reason", text!("{}", case.reason.as_deref().unwrap_or("not recorded")));
@@ -136,7 +137,7 @@ fn text(case: &Case) -> Text {
     if let Some(way_out) = &case.way_out {
         line("or", text!("{}  (keeps the new client, if flowswap sees the directory use it)", way_out));
     }
-    text
+    times::of_tenant(&case.name, text)
 }
 
 /// The failed evidence of the step; without any, the last evidence of the tenant.
@@ -152,35 +153,4 @@ fn find_evidence(tenant: &TenantHistory, step: Option<&str>) -> Option<TimedEvid
 fn show_evidence(timed: &TimedEvidence) -> Text {
     let Evidence { check, detail, .. } = &timed.evidence;
     text!("{} at {}: {}{}", check, timed.at, detail, show_sources(&timed.evidence))
-}
-
-/// An age in its two largest units.
-fn format_age(seconds: i64) -> String {
-    let (minutes, hours) = (seconds / 60, seconds / 3_600);
-    match seconds {
-        ..60 => "less than a minute".to_owned(),
-        60..3_600 => format!("{minutes} min"),
-        3_600..86_400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{} d {} h", hours / 24, hours % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_shown_in_its_two_largest_units() {
-        let table = [
-            (0, "less than a minute"),
-            (60, "1 min"),
-            (3_599, "59 min"),
-            (3_600, "1 h 0 min"),
-            (86_399, "23 h 59 min"),
-            (200_000, "2 d 7 h"),
-        ];
-        for (seconds, expect) in table {
-            assert_eq!(format_age(seconds), expect);
-        }
-    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod review;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod times;
 pub(crate) mod work;
 
 use flowswap_contract::Evidence;
@@ -19,7 +20,7 @@ use self::{
     causes::MANY,
     text::{Text, text},
 };
-use crate::terminal::{Tone, paint};
+use crate::terminal::{Tone, columns, paint};
 
 /// The color of a verdict.
 pub(crate) fn tone_of_verdict(verdict: Verdict) -> Tone {
@@ -55,7 +56,8 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
 /// one with `each`.
 pub(crate) fn show_problems<'a>(tenants: impl IntoIterator<Item = TroubledTenant<'a>>, each: bool) -> Text {
     let problems = if each { Problem::of_each(tenants) } else { Problem::by_cause(tenants) };
-    problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect()
+    let text: Text = problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect();
+    text.wrapped(columns())
 }
 
 /// What blocks some tenants, and the fix.

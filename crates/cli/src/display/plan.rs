@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
-use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, Wave, short};
+use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Wave, short};
 use flowswap_report::{Change, TroubledTenant, command_of};
 use serde_json::Value;
 
@@ -26,15 +26,15 @@ pub(crate) fn show(plan: &Plan) -> Text {
     text
 }
 
-/// A summary of the plan with one line per tenant. Many tenants with the same problem share one line, except with `each`.
+/// A summary of the plan with one line per tenant. Many tenants that look alike share one line, except with `each`.
 pub(crate) fn list(plan: &Plan, each: bool) -> Text {
     let ids = |tenant: &PlannedTenant| {
         let findings = tenant.findings.iter().filter(|finding| finding.severity != Severity::Info);
         findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")
     };
     let keys = plan.tenants.iter().map(|tenant| {
-        let is_bad = matches!(tenant.verdict, Verdict::Unknown | Verdict::Blocked);
-        (is_bad && tenant.steps.is_empty()).then(|| (tenant.verdict, ids(tenant)))
+        let outline = tenant.outline();
+        Some((tenant.verdict, tenant.steps.len(), outline.needs_person_for_rollback, ids(tenant)))
     });
     let folded = fold_rows(keys.collect(), each);
     let rows = folded.iter().map(|indices| {

@@ -2,21 +2,25 @@
 
 use flowswap_report::{Instruction, Sheet};
 
-use super::text::{Text, text};
+use super::{
+    text::{Text, text},
+    times,
+};
 use crate::terminal::{Tone, paint};
 
 /// The run sheet as terminal text.
 pub(crate) fn show(sheet: &Sheet<'_>) -> Text {
     let mut text = text!("{}\n\n", paint(Tone::Strong, sheet.title));
     for fact in &sheet.facts {
-        let value = if fact.is_overdue { paint(Tone::Bad, &fact.value) } else { text!("{}", fact.value) };
+        let value = times::of_tenant(sheet.tenant, &fact.value);
+        let value = if fact.is_overdue { paint(Tone::Bad, value) } else { value };
         text += text!("  {:<9} {}\n", fact.name, value);
     }
     if let Some(url) = sheet.url {
         text += text!("  {:<9} {}\n", "start at", url);
     }
     for claim in &sheet.claims {
-        text += text!("  {}\n", paint(Tone::Care, claim));
+        text += text!("  {}\n", paint(Tone::Care, times::of_tenant(sheet.tenant, claim)));
     }
     text += "\n";
     for (number, line) in sheet.lines.iter().enumerate() {

@@ -112,6 +112,34 @@ impl Text {
         Self(wrapped)
     }
 
+    /// One line as several, broken at spaces so that each has at most so many columns. A longer word stays whole.
+    pub(crate) fn broken_at(&self, columns: usize) -> Vec<Self> {
+        let mut lines: Vec<Self> = Vec::new();
+        for word in self.0.split(' ').map(|word| Self(word.to_owned())) {
+            match lines.last_mut() {
+                Some(line) if line.width() + 1 + word.width() <= columns => *line += text!(" {}", word),
+                _ => lines.push(word),
+            }
+        }
+        lines
+    }
+
+    /// The number of columns of its longest word.
+    pub(crate) fn longest_word(&self) -> usize {
+        self.0.split(' ').map(console::measure_text_width).max().unwrap_or(0)
+    }
+
+    /// One line with spaces at its end, so that it takes at least so many columns.
+    pub(crate) fn padded_to(mut self, columns: usize) -> Self {
+        self.0 += &" ".repeat(columns.saturating_sub(self.width()));
+        self
+    }
+
+    /// The beginning of one line, with `…` for what does not fit into so many columns.
+    pub(crate) fn cut_to(&self, columns: usize) -> Self {
+        Self(console::truncate_str(&self.0, columns, "…").into_owned())
+    }
+
     /// Joins texts with a literal between them.
     pub(crate) fn join(parts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         Self(parts.into_iter().map(|part| part.0).collect::<Vec<_>>().join(between))

@@ -270,6 +270,21 @@ fn a_thousand_tenants_are_read_fast() {
 }
 
 #[test]
+fn the_time_zone_comes_from_the_tenant_its_row_or_the_defaults() {
+    let toml = "timezone = \"Europe/Berlin\"\ninventory = \"t.csv\"\n[defaults]\ntimezone = \"{zone}\"\nzone = \"UTC\"\n\
+                provider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\ntimezone = \"Asia/Tokyo\"\n[[tenant]]\nname = \"b\"\n";
+    let csv = "name,timezone,zone\nc,America/New_York,\nd,,Europe/Paris\n";
+    let (_folder, config) = accept(&[("migrate.toml", toml), ("t.csv", csv)]);
+    let name = |zone: &Option<jiff::tz::TimeZone>| zone.as_ref()?.iana_name().map(str::to_owned);
+    assert_eq!(name(&config.timezone).as_deref(), Some("Europe/Berlin"));
+    let zones: Vec<_> = config.tenants.iter().filter_map(|tenant| name(&tenant.timezone)).collect();
+    assert_eq!(zones, ["Asia/Tokyo", "UTC", "America/New_York", "Europe/Paris"]);
+    let (_folder, config) = accept(&[("migrate.toml", "")]);
+    assert!(config.timezone.is_none());
+}
+
+#[test]
 fn the_owner_comes_from_the_tenant_its_row_or_the_defaults() {
     let toml = "inventory = \"t.csv\"\n[defaults]\nowner = \"{region}-team\"\nregion = \"eu\"\n\
                 provider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\

@@ -122,6 +122,7 @@ fn every_key_is_in_the_example() {
         "name",
         "app_data",
         "owner",
+        "timezone",
         "plugin",
     ];
     let text = uncomment(EXAMPLE);

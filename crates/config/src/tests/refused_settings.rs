@@ -129,6 +129,29 @@ fn unknown_keys_everywhere() {
 }
 
 #[test]
+fn invalid_time_zones() {
+    let text = "timezone = 1\n[defaults]\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\ntimezone = \"Europe/Berlim\"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `timezone` has the wrong type
+     --> migrate.toml:1:12
+      |
+    1 | timezone = 1
+      |            ^ expected the name of a time zone such as "Europe/Berlin", found a number
+
+    error: there is no time zone `Europe/Berlim`
+     --> migrate.toml:7:12
+      |
+    7 | timezone = "Europe/Berlim"
+      |            ^^^^^^^^^^^^^^^ expected a name such as "Europe/Berlin" or "UTC"
+      |
+      = help: use a name from the time zone database of the system
+
+    error: 2 errors in the configuration
+    "#);
+}
+
+#[test]
 fn values_of_the_wrong_kind() {
     let text = "state = 3\nplugins = true\n[network]\ntimeout = 30\nresolve = \"x\"\nca_file = []\n[run]\nconcurrency = 0\n\
                 max_failures = 2.5\n";

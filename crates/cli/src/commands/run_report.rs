@@ -1,0 +1,324 @@
+//! The end of a run, for a person and for scripts. A person reads only what needs somebody, by cause, and one line of counts.
+
+use std::collections::BTreeSet;
+
+use flowswap_engine::{Direction, Ending, FailureBudget, Goal, Outcome, Overview, RunId, Summary, TenantState};
+use serde::Serialize;
+
+use super::{
+    halted::{self, Stopped},
+    status,
+};
+use crate::{
+    context::Context,
+    display::{
+        self, causes, count, table,
+        text::{Text, text},
+        tone_of_state,
+    },
+    exit::Failure,
+    full_command,
+    terminal::{Tone, columns, paint},
+};
+
+/// The report; scripts rely on its names.
+#[derive(Default, Serialize)]
+pub(super) struct Report {
+    /// `None` if there was nothing to do.
+    run: Option<RunId>,
+    pub(super) tenants: Vec<Row>,
+    /// Why the run did not start all of its tenants, because of what happened to others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stopped: Vec<Stopped>,
+}
+
+/// How a run ended for one tenant.
+#[derive(Serialize)]
+pub(super) struct Row {
+    pub(super) name: String,
+    /// `ended`, `already-done`, `refused`, or `skipped`. The last two have no state.
+    outcome: &'static str,
+    /// How the tenant counts: [`Ending`] has the table.
+    counts_as: Ending,
+    pub(super) state: Option<TenantState>,
+    reason: Option<String>,
+    changes: Vec<String>,
+    /// The command that helps a tenant that was refused, or that continues one that the run left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// The ids of the rules that explain the reason.
+    pub(super) rules: Vec<String>,
+    /// The one command that a person runs next. `None` if there is nothing to do, or if no command helps.
+    #[serde(skip)]
+    command: Option<String>,
+    /// Somebody stopped the run before it was done with the tenant.
+    #[serde(skip)]
+    is_left: bool,
+}
+
+const RESUME: &str = "flowswap resume";
+
+impl Report {
+    /// What a run did, without the commands that come next.
+    pub(super) fn of(run: RunId, summary: &Summary, budget: FailureBudget, goal: Goal) -> Self {
+        let tenants = summary.outcomes.iter().zip(&summary.endings).map(|(outcome, ending)| Row::of(outcome, *ending));
+        Self { run: Some(run), tenants: tenants.collect(), stopped: halted::of(summary, budget, goal) }
+    }
+
+    /// Prints it.
+    pub(super) fn print(&self, context: &Context) -> Result<(), Failure> {
+        context.terminal.report(self, || self.text(context.terminal.verbose > 0))
+    }
+
+    /// What needs somebody, by cause, and the counts. With `each`, a table of all tenants instead of the causes.
+    fn text(&self, each: bool) -> Text {
+        let mut text = if each { self.table() + "\n" } else { self.show_causes() };
+        text += text!("{}\n", count(self.tenants.iter().map(Row::word)));
+        text += halted::show(&self.stopped).wrapped(columns());
+        let left: Vec<&str> = self.tenants.iter().filter(|row| row.is_left).map(|row| row.name.as_str()).collect();
+        if !left.is_empty() {
+            let command = if let [name] = left.as_slice() { format!("{RESUME} {name}") } else { RESUME.to_owned() };
+            text += text!("stopped with {} left\nnext: {}\n", display::tenants(left.len()), command);
+        }
+        text
+    }
+
+    fn table(&self) -> Text {
+        let rows = self.tenants.iter().map(|row| {
+            [
+                table::plain(&row.name),
+                table::toned(row.tone(), row.word()),
+                table::plain(row.command.as_deref().unwrap_or("-")),
+                table::plain(row.note()),
+            ]
+        });
+        table::render(["tenant", "state", "next", ""], rows)
+    }
+
+    /// Each cause with its tenants and the command that helps them. What failed comes first.
+    fn show_causes(&self) -> Text {
+        // The line about why the run stopped tells of all tenants that were skipped.
+        let is_told = |row: &&Row| row.outcome == "skipped" && !self.stopped.is_empty();
+        let mut rows: Vec<&Row> = self.tenants.iter().filter(|row| row.needs_somebody() && !is_told(row)).collect();
+        rows.sort_by_key(|row| row.tone() != Tone::Bad);
+        // Tenants with different outcomes stay apart even if their notes are equal.
+        let groups = causes::group(rows, |row| (format!("{}\n{}", row.word(), row.note()), vec![row.name.as_str()]));
+        let mut text = Text::default();
+        for group in &groups {
+            let names: Vec<&str> = group.items.iter().map(|row| row.name.as_str()).collect();
+            let (first, note) = (group.items[0], group.text.split_once('\n').map_or("", |(_, note)| note));
+            let (subject, word) = (paint(Tone::Strong, causes::subject(&names)), paint(first.tone(), first.word()));
+            text += text!("{}: {}{}\n", subject, word, causes::list_names(&names));
+            if !note.is_empty() {
+                text += text!("  {}\n", note);
+            }
+            if let Some(command) = command_for(&group.items) {
+                text += text!("  next: {}\n", command);
+            }
+            text += "\n";
+        }
+        text.wrapped(columns())
+    }
+}
+
+impl Row {
+    fn of((name, outcome): &(String, Outcome), counts_as: Ending) -> Self {
+        let (outcome, state, reason, changes) = match outcome.clone() {
+            Outcome::Ended { state, reason } => ("ended", Some(state), reason, Vec::new()),
+            Outcome::Unneeded { state, reason } => ("already-done", Some(state), Some(reason), Vec::new()),
+            Outcome::Unapproved { reason } => ("refused", None, None, vec![reason]),
+            Outcome::Refused { changes } => ("refused", None, None, changes),
+            Outcome::Skipped { reason } => ("skipped", None, Some(reason), Vec::new()),
+        };
+        let (name, next, rules, command) = (name.clone(), None, Vec::new(), None);
+        Self { name, outcome, counts_as, state, reason, changes, next, rules, command, is_left: false }
+    }
+
+    /// Finds what helps the tenant. `tenant` is what the journal says about it after the run.
+    pub(super) fn find_next(&mut self, goal: Goal, tenant: Option<&Overview>, is_configured: bool, interrupted: bool) {
+        let name = self.name.clone();
+        let is_open = tenant.is_some_and(|tenant| tenant.intent.is_some());
+        self.next = match self.outcome {
+            "skipped" if is_open => Some(format!("{RESUME} {name}")),
+            "ended" if is_open && interrupted => Some(format!("{RESUME} {name}")),
+            // The same plan can be carried out once the side can be read.
+            "refused" if goal == Goal::Swapped && is_configured && !self.is_unread() => {
+                tenant.and_then(|tenant| way_on(&name, tenant))
+            }
+            _ => None,
+        }
+        .map(full_command::of);
+        self.is_left = interrupted && is_open && matches!(self.outcome, "skipped" | "ended");
+        let state = self.state.filter(|_| self.outcome == "ended" && self.needs_somebody());
+        let of_state = || match state? {
+            TenantState::Stuck => Some(format!("flowswap stuck {name}")),
+            _ => status::next_command(&name, tenant?),
+        };
+        self.command = self.next.clone().or_else(|| of_state().map(full_command::of));
+    }
+
+    fn is_unread(&self) -> bool {
+        self.changes.iter().any(|change| change.starts_with("could not read the "))
+    }
+
+    /// Whether the run is not done with the tenant, for another reason than that it was stopped.
+    fn needs_somebody(&self) -> bool {
+        use TenantState as S;
+        let is_unfinished = matches!(self.state, Some(S::Failed | S::Stuck | S::Waiting | S::Soaking | S::RollingBack));
+        let is_open = match self.outcome {
+            "ended" => is_unfinished || self.reason.is_some(),
+            outcome => outcome != "already-done",
+        };
+        is_open && !self.is_left
+    }
+
+    fn word(&self) -> String {
+        self.state.map_or_else(|| self.outcome.to_owned(), |state| state.to_string())
+    }
+
+    fn tone(&self) -> Tone {
+        self.state.map_or(Tone::Care, tone_of_state)
+    }
+
+    /// Why, with the rules that explain it.
+    fn note(&self) -> String {
+        let mut note = self.reason.clone().unwrap_or_else(|| self.changes.join("; "));
+        note.extend(self.rules.iter().map(|rule| format!(" (`flowswap explain {rule}`)")));
+        note
+    }
+}
+
+/// What helps a tenant that a run refused to take forward. Work that was started continues with the same command.
+fn way_on(name: &str, tenant: &Overview) -> Option<String> {
+    let is_started = tenant.plan.is_some() && tenant.direction == Direction::Forward && !tenant.waits_for_rollback();
+    status::next_command(name, tenant).filter(|_| !is_started)
+}
+
+/// A command for this many tenants names each of them.
+const MOST_NAMES: usize = 8;
+
+/// The one command that helps all these tenants. Where each needs another, `flowswap status` shows them.
+fn command_for(rows: &[&Row]) -> Option<String> {
+    let commands: BTreeSet<&str> = rows.iter().filter_map(|row| row.command.as_deref()).collect();
+    let all: Vec<&str> = rows.iter().filter(|row| row.command.is_some()).map(|row| row.name.as_str()).collect();
+    let is =
+        |command: fn(&str) -> String| rows.iter().all(|row| row.command == Some(full_command::of(command(&row.name))));
+    match commands.first() {
+        None => None,
+        Some(only) if commands.len() == 1 => Some((*only).to_owned()),
+        Some(_) if is(|name| format!("{RESUME} {name}")) => Some(RESUME.to_owned()),
+        Some(_) if is(|name| format!("flowswap stuck {name}")) => Some("flowswap stuck".to_owned()),
+        Some(_) if is(|name| format!("flowswap sheet {name}")) => Some("flowswap next".to_owned()),
+        Some(_) if is(|name| status::plan_again(&[name])) => Some(status::plan_again(&all)),
+        Some(_) if all.len() <= MOST_NAMES => {
+            let for_all = |row: &&Row| replace_name(row.command.as_deref()?, &row.name, &all.join(" "));
+            let joined: BTreeSet<Option<String>> = rows.iter().map(for_all).collect();
+            let only = joined.first().filter(|_| joined.len() == 1).cloned().flatten();
+            only.or_else(|| Some("flowswap status".to_owned()))
+        }
+        Some(_) => Some("flowswap status".to_owned()),
+    }
+}
+
+/// A command with other names in the place of a name.
+fn replace_name(command: &str, name: &str, names: &str) -> Option<String> {
+    let words: Vec<&str> = command.split(' ').collect();
+    let at = words.iter().rposition(|word| *word == name)?;
+    Some([&words[..at], &[names], &words[at + 1..]].concat().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, outcome: Outcome, command: Option<&str>) -> Row {
+        Row { command: command.map(str::to_owned), ..Row::of(&(name.to_owned(), outcome), Ending::Done) }
+    }
+
+    fn ended(state: TenantState, reason: Option<&str>) -> Outcome {
+        Outcome::Ended { state, reason: reason.map(str::to_owned) }
+    }
+
+    #[test]
+    fn only_what_needs_somebody_is_shown_by_cause() {
+        let down = "step `swap` failed: no answer from ";
+        let failed = |name: &str| ended(TenantState::Failed, Some(&format!("{down}{name}")));
+        let (apply, sheet) = (Some("flowswap apply plan.json"), |name: &str| format!("flowswap sheet {name}"));
+        let mut rows = vec![row("a", ended(TenantState::Swapped, None), None)];
+        for name in ["b", "c"] {
+            rows.push(row(name, ended(TenantState::Waiting, Some("swap: a person must act")), Some(&sheet(name))));
+        }
+        for name in ["d", "e", "f", "g"] {
+            rows.push(row(name, failed(name), apply));
+        }
+        rows.push(row("h", Outcome::Skipped { reason: "too many failed".to_owned() }, Some("flowswap resume h")));
+        rows[6].rules.push("users-lost".to_owned());
+        let report = Report { tenants: rows, ..Report::default() };
+        insta::assert_snapshot!(report.text(false).plain(), @r"
+        3 tenants: failed (d, e, f)
+          step `swap` failed: no answer from …
+          next: flowswap apply plan.json
+
+        g: failed
+          step `swap` failed: no answer from g (`flowswap explain users-lost`)
+          next: flowswap apply plan.json
+
+        2 tenants: waiting (b, c)
+          swap: a person must act
+          next: flowswap next
+
+        h: skipped
+          too many failed
+          next: flowswap resume h
+
+        1 swapped, 2 waiting, 4 failed, 1 skipped
+        ");
+        insta::assert_snapshot!(report.text(true).plain(), @r"
+        TENANT  STATE    NEXT
+        a       swapped  -
+        b       waiting  flowswap sheet b          swap: a person must act
+        c       waiting  flowswap sheet c          swap: a person must act
+        d       failed   flowswap apply plan.json  step `swap` failed: no answer from d
+        e       failed   flowswap apply plan.json  step `swap` failed: no answer from e
+        f       failed   flowswap apply plan.json  step `swap` failed: no answer from f
+        g       failed   flowswap apply plan.json  step `swap` failed: no answer from g (`flowswap explain users-lost`)
+        h       skipped  flowswap resume h         too many failed
+
+        1 swapped, 2 waiting, 4 failed, 1 skipped
+        ");
+    }
+
+    #[test]
+    fn a_stopped_run_ends_with_the_command_that_goes_on() {
+        let mut left = row("b", Outcome::Skipped { reason: "the run was stopped".to_owned() }, None);
+        left.is_left = true;
+        let tenants = vec![row("a", ended(TenantState::Swapped, None), None), left];
+        let report = Report { tenants, ..Report::default() };
+        insta::assert_snapshot!(report.text(false).plain(), @r"
+        1 swapped, 1 skipped
+        stopped with 1 tenant left
+        next: flowswap resume b
+        ");
+    }
+
+    #[test]
+    fn one_command_helps_all_tenants_of_a_cause() {
+        let table: [(&[&str], &str); 7] = [
+            (&["flowswap apply p", "flowswap apply p"], "flowswap apply p"),
+            (&["flowswap rollback a", "flowswap rollback b"], "flowswap rollback a b"),
+            (&["flowswap finalize a --purge", "flowswap finalize b --purge"], "flowswap finalize a b --purge"),
+            (&["flowswap sheet a", "flowswap sheet b"], "flowswap next"),
+            (&["flowswap plan a -o a.json", "flowswap plan b -o b.json"], "flowswap plan a b -o NEW.json"),
+            (&["flowswap resume a", "flowswap resume b"], "flowswap resume"),
+            (&["flowswap apply p", "flowswap apply q"], "flowswap status"),
+        ];
+        for (commands, expect) in table {
+            let rows: Vec<Row> = ["a", "b"]
+                .iter()
+                .zip(commands)
+                .map(|(name, it)| row(name, ended(TenantState::Failed, None), Some(it)))
+                .collect();
+            assert_eq!(command_for(&rows.iter().collect::<Vec<_>>()).as_deref(), Some(expect));
+        }
+    }
+}

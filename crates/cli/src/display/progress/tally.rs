@@ -1,0 +1,138 @@
+//! What a run has done so far, and what it is doing now. It knows no clock and no screen: every time is a duration since the
+//! start of the command.
+
+use std::{collections::HashSet, time::Duration};
+
+use flowswap_engine::{Direction, Event, TenantState};
+
+use crate::display::text::{Text, text};
+
+/// How far the work is.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) total: usize,
+    /// Tenants whose work has ended in any way. Those that were never started do not count.
+    pub(super) done: usize,
+    /// Tenants that failed, are stuck, or were refused.
+    pub(super) failed: usize,
+    /// The tenants at work. The one that began first comes first.
+    pub(super) running: Vec<Running>,
+    /// Whether the work is a run, which the journal records.
+    pub(super) is_run: bool,
+    /// Somebody asked to stop.
+    pub(super) is_stopping: bool,
+    begun: Option<Duration>,
+    ended: HashSet<String>,
+}
+
+/// A tenant at work.
+pub(super) struct Running {
+    pub(super) tenant: String,
+    /// The id of the step.
+    pub(super) step: Option<String>,
+    /// When the step began; before the first one, when the tenant began.
+    pub(super) since: Duration,
+    doing: Text,
+    pause: Option<Pause>,
+}
+
+/// A pause before something is repeated.
+struct Pause {
+    until: Duration,
+    reason: String,
+}
+
+impl Tally {
+    /// Begins to count.
+    pub(super) fn begin(&mut self, total: usize, now: Duration) {
+        (self.total, self.begun) = (total, Some(now));
+    }
+
+    /// Notes that the work on a tenant began. Before the first step, flowswap reads both sides.
+    pub(super) fn start(&mut self, tenant: &str, now: Duration) {
+        if !self.ended.contains(tenant) && !self.running.iter().any(|running| running.tenant == tenant) {
+            let (tenant, doing) = (tenant.to_owned(), "read both sides".into());
+            self.running.push(Running { tenant, step: None, since: now, doing, pause: None });
+        }
+    }
+
+    /// Notes that the work on a tenant ended.
+    pub(super) fn end(&mut self, tenant: &str) {
+        self.running.retain(|running| running.tenant != tenant);
+        self.ended.insert(tenant.to_owned());
+        self.done += 1;
+    }
+
+    /// Notes what happened.
+    pub(super) fn add(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::RunStarted { tenants, .. } => {
+                self.is_run = true;
+                self.begin(*tenants, now);
+            }
+            // A run looks at a tenant before it starts to work on it.
+            Event::TenantStarted { tenant, .. } | Event::Request { tenant, .. } => self.start(tenant, now),
+            Event::StepStarted { tenant, step, title, direction } => self.change(tenant, |running| {
+                let rollback = if *direction == Direction::Back { "roll back: " } else { "" };
+                (running.step, running.since, running.pause) = (Some(step.clone()), now, None);
+                running.doing = text!("{}{}", rollback, title);
+            }),
+            Event::Progress { tenant, message } => self.change(tenant, |running| {
+                (running.doing, running.pause) = (text!("{}", message), None);
+            }),
+            Event::OperatorAsked { tenant, .. } => {
+                self.change(tenant, |running| running.doing = "waits for a person".into());
+            }
+            Event::Waiting { tenant, ms, reason } => self.change(tenant, |running| {
+                running.pause = Some(Pause { until: now + Duration::from_millis(*ms), reason: reason.clone() });
+            }),
+            Event::TenantEnded { tenant, state, .. } => {
+                self.failed += usize::from(matches!(state, TenantState::Failed | TenantState::Stuck));
+                self.end(tenant);
+            }
+            Event::TenantRefused { tenant, .. } => {
+                self.failed += 1;
+                self.end(tenant);
+            }
+            Event::TenantSkipped { tenant, .. } => self.running.retain(|running| running.tenant != *tenant),
+            Event::FewerAtOnce { .. }
+            | Event::StepEnded { .. }
+            | Event::StepFailed { .. }
+            | Event::ChangesAccepted { .. }
+            | Event::Log { .. } => {}
+        }
+    }
+
+    /// The step that a tenant is at.
+    pub(super) fn step(&self, tenant: &str) -> Option<&str> {
+        self.running.iter().find(|running| running.tenant == tenant)?.step.as_deref()
+    }
+
+    /// Tenants per minute. `None` before there is anything to measure.
+    pub(super) fn rate(&self, now: Duration) -> Option<f64> {
+        let seconds = now.saturating_sub(self.begun?).as_secs_f64();
+        (self.done > 0 && seconds >= 1.0).then(|| self.done as f64 * 60.0 / seconds)
+    }
+
+    /// How long the rest takes, if it goes on like this.
+    pub(super) fn time_left(&self, now: Duration) -> Option<Duration> {
+        let left = self.total.saturating_sub(self.done) as f64;
+        Some(Duration::from_secs_f64(left * 60.0 / self.rate(now)?)).filter(|_| left > 0.0 && !self.is_stopping)
+    }
+
+    fn change(&mut self, tenant: &str, change: impl FnOnce(&mut Running)) {
+        if let Some(running) = self.running.iter_mut().find(|running| running.tenant == tenant) {
+            change(running);
+        }
+    }
+}
+
+impl Running {
+    /// What flowswap does for the tenant now, or what it waits for.
+    pub(super) fn doing(&self, now: Duration) -> Text {
+        match self.pause.as_ref().filter(|pause| pause.until > now) {
+            Some(Pause { until, reason }) => text!("waits {} s: {}", (*until - now).as_secs() + 1, reason),
+            None => self.doing.clone(),
+        }
+    }
+}
