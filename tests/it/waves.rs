@@ -168,3 +168,31 @@ fn the_commands_of_the_documentation() {
     typed("rollback --wave tenth --yes", 4);
     assert_eq!(lab.in_state("rolling-back").len(), 1);
 }
+
+#[test]
+fn a_tenant_is_finalized_only_after_its_soak() {
+    let lab = lab(3, "[run]\nsoak = \"48h\"\n");
+    lab.plan().expect(0);
+    let applied = lab.run(&["apply", "plan.json", "--yes", "--except", "initech"]).expect(0);
+    assert!(!applied.stdout.contains("finalize"), "{}", applied.show());
+    lab.outlive_tokens();
+    let status = lab.json(&["status", "acme", "initech"], 0);
+    let [swapped, planned] = &status["tenants"].as_array().unwrap()[..] else { panic!("{status}") };
+    assert_eq!((&swapped["state"], &swapped["next"]), (&"swapped".into(), &Value::Null));
+    let from: jiff::Timestamp = word(&swapped["finalize_from"]).parse().unwrap();
+    let since: jiff::Timestamp = word(&swapped["since"]).parse().unwrap();
+    assert_eq!(from.duration_since(since).as_hours(), 48);
+    assert_eq!((&planned["next"], &planned["finalize_from"]), (&"flowswap apply plan.json".into(), &Value::Null));
+    let named = lab.run(&["finalize", "acme", "--yes"]).expect(6);
+    assert!(named.stderr.contains("`acme` has been swapped only since "), "{}", named.show());
+    assert!(named.stderr.contains("or later: flowswap finalize acme"), "{}", named.show());
+    let all = lab.run(&["finalize", "--all", "--yes"]).expect(4);
+    assert!(all.stderr.contains("2 tenants must stay swapped for 48h (`soak` in `[run]`)"), "{}", all.show());
+    assert_eq!(lab.sim.world().orgs.iter().map(|org| org.legacy[0].status.clone()).collect::<Vec<_>>(), ["ACTIVE"; 3]);
+    // A rollback waits for nothing.
+    lab.run(&["rollback", "globex", "--yes"]).expect(0);
+    lab.edit_config(|text| text.replace("soak = \"48h\"\n", ""));
+    assert_eq!(lab.json(&["status", "acme"], 0)["tenants"][0]["next"], "flowswap finalize acme");
+    lab.run(&["finalize", "acme", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("retired"), ["acme"]);
+}

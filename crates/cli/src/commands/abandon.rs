@@ -16,6 +16,7 @@ use crate::{
     exit::{Exit, Failure},
     fleet::Fleet,
     question::Question,
+    soak::Soak,
 };
 
 /// The report; scripts rely on its names.
@@ -72,9 +73,10 @@ pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) 
         let seen = runner.abandon(tenant, reason).await.map_err(|error| to_failure(name, error))?;
         abandoned.push((name.clone(), seen));
     }
+    let soak = Soak::of(&config);
     let row = |(name, seen): (String, String)| {
         let tenant = logbook.overview(&name)?;
-        Some(Row { state: tenant.state, next: status::next_command(&name, &tenant), seen, name })
+        Some(Row { state: tenant.state, next: status::next_command_now(&name, &tenant, soak), seen, name })
     };
     let report = Report { tenants: abandoned.into_iter().filter_map(row).collect() };
     context.terminal.report(&report, || report.tenants.iter().map(text).collect())?;

@@ -22,6 +22,7 @@ use crate::{
     full_command,
     output::{Kind, Output},
     selection,
+    soak::Soak,
 };
 
 /// The report; scripts rely on its names.
@@ -57,7 +58,7 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     for name in &names {
         histories.push((name, read_tenant(&logbook, name).await?));
     }
-    let sheets = histories.iter().map(|(name, history)| Found::of(name, history.as_ref()));
+    let sheets = histories.iter().map(|(name, history)| Found::of(name, history.as_ref(), Soak::of(&config)));
     let sheets: Vec<Found<'_>> = sheets.collect::<Result<_, _>>()?;
     let Some(path) = &args.output else {
         context.terminal.write_out(&print(context, args, &sheets)?)?;
@@ -115,12 +116,12 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(tenant: &'a str, history: Option<&'a TenantHistory>) -> Result<Self, Failure> {
+    fn of(tenant: &'a str, history: Option<&'a TenantHistory>, soak: Soak) -> Result<Self, Failure> {
         let (question, is_open) = current_sheet(tenant, history)?;
         let sheet = if is_open {
             Sheet::open(tenant, question, SystemClock.now())
         } else {
-            let next = history.and_then(|history| status::next_command(tenant, &history.overview()));
+            let next = history.and_then(|history| status::next_command_now(tenant, &history.overview(), soak));
             Sheet::done(tenant, question, next)
         };
         Ok(Self { tenant, question, is_open, sheet })

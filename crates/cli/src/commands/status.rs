@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Direction, Intent, Overview, Refusal, TenantState, Verdict};
+use flowswap_engine::{Clock, Direction, Intent, Overview, Refusal, TenantState, Verdict};
 use flowswap_host::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{abandon, outstanding::Outstanding};
 use crate::{
     args::Select,
-    context::{Context, read_logbook, read_tenant},
+    context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
         causes, count, fold_rows, table,
         text::{Text, text},
@@ -19,6 +19,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     full_command, selection,
+    soak::Soak,
     terminal::columns,
 };
 
@@ -50,6 +51,9 @@ struct Row {
     /// Why the last run did nothing for the tenant, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusal>,
+    /// When the soak of the configuration ends, before which `finalize` does nothing. `None` if it has ended, or for other states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finalize_from: Option<Timestamp>,
     /// What a soaking or waiting tenant still needs, and the earliest time of a useful check.
     #[serde(rename = "awaited")]
     outstanding: Outstanding,
@@ -59,6 +63,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let mut known = logbook.overviews();
+    let soak = Soak::of(&config);
     let mut report = Report { tenants: Vec::new() };
     for name in &selection::select(&config, &logbook, args)?.names {
         let tenant = known.remove(name);
@@ -67,25 +72,26 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
             _ => None,
         };
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
-        report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding));
+        report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak));
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(Exit::Done)
 }
 
 impl Row {
-    fn new(name: &str, configured: bool, known: Option<Overview>, outstanding: Outstanding) -> Self {
+    fn new(name: &str, configured: bool, known: Option<Overview>, outstanding: Outstanding, soak: Soak) -> Self {
         let since = known.as_ref().map(|tenant| tenant.since);
         let tenant = known.unwrap_or_else(|| Overview::unplanned(Timestamp::UNIX_EPOCH));
         let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
         let waits_for_rollback = tenant.waits_for_rollback();
+        let finalize_from = soak.left(&tenant, SystemClock.now()).filter(|_| tenant.state == TenantState::Swapped);
         Self {
             name: name.to_owned(),
             configured,
             state: tenant.state,
             step: tenant.step.clone(),
             // Every command needs the configuration of the tenant.
-            next: next_command(name, &tenant).filter(|_| configured).map(full_command::of),
+            next: next_command_now(name, &tenant, soak).filter(|_| configured).map(full_command::of),
             way_out: abandon::abandon_command(name, &tenant)
                 .filter(|_| tenant.state != TenantState::RollingBack)
                 .map(full_command::of),
@@ -96,6 +102,7 @@ impl Row {
                 .or(tenant.reason)
                 .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
             waits_for_rollback,
+            finalize_from,
             intent: tenant.intent,
             refused: tenant.refusal,
             outstanding,
@@ -124,6 +131,12 @@ pub(crate) fn plan_again(names: &[&str]) -> String {
         names if names.len() <= MANY => format!("flowswap plan {} -o NEW.json", names.join(" ")),
         _ => "flowswap plan TENANT… -o NEW.json".to_owned(),
     }
+}
+
+/// [`next_command`], but nothing while a swapped tenant must stay so for longer.
+pub(crate) fn next_command_now(name: &str, tenant: &Overview, soak: Soak) -> Option<String> {
+    let is_early = tenant.state == TenantState::Swapped && soak.left(tenant, SystemClock.now()).is_some();
+    next_command(name, tenant).filter(|_| !is_early)
 }
 
 /// The command that takes the tenant further. Running it twice is always safe.
@@ -208,6 +221,10 @@ struct Note<'a> {
 fn notes(row: &Row) -> Vec<Note<'_>> {
     let note = |text: Text| Note { name: &row.name, of_many: text.clone(), text };
     let mut notes: Vec<Note<'_>> = row.reason.iter().map(|reason| note(text!("{}", reason))).collect();
+    notes.extend(row.finalize_from.map(|from| {
+        let of_many = text!("swapped, and not long enough yet to finalize (`soak` in `[run]`)");
+        Note { of_many, ..note(text!("can be finalized from {} on (`soak` in `[run]`)", from)) }
+    }));
     if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
         let (before, after) = ("a rollback that began", "has not reached it");
         let of_many = text!("{} {}", before, after);
