@@ -62,7 +62,7 @@ pub(crate) enum AuditCommand {
     },
     /// Export what was done to a signed folder, which an auditor verifies without flowswap.
     #[command(after_help = examples::AUDIT_EXPORT)]
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
 }
 
 #[derive(Debug, Args)]
