@@ -362,11 +362,7 @@ fn the_command_keeps_its_exit_code_and_may_start_no_plugin() {
     assert_eq!(output.stderr, "`explain.jsonl` has no message: the command started no plugin\n");
     let _ = lab.run(&["record", "-o", "plan.jsonl", "plan", "-o", "plan.json"]).expect(0);
     let output = lab.run(&["record", "-o", "none.jsonl", "detect", "nobody"]).expect(2);
-    assert!(
-        output
-            .stderr
-            .ends_with("error: the configuration has no tenant `nobody`\n\nhint: list the tenants: flowswap status\n")
-    );
+    assert!(output.stderr.ends_with("error: there is no tenant `nobody`\n\nhint: list the tenants: flowswap status\n"));
     let shown = lab.run(&["replay", "explain.jsonl"]).expect(0).stdout;
     assert!(shown.ends_with("the recorded command started no plugin, so there is nothing to compare\n"), "{shown}");
     assert!(Path::new(&lab.path("none.jsonl")).exists());

@@ -167,18 +167,17 @@ fn weigh(judge: &Judge<'_>, case: &Case, output: &Output, expected: &End) -> Res
     judge.nothing_is_lost(case).map(|()| false).map_err(|problem| format!("{problem}: {said}"))
 }
 
-/// Whether a row of the report says why the tenant cannot continue, or an error names the journal. A tenant's name on
-/// stderr is not enough, because stderr names the tenant at every step.
+/// Whether the report says why the tenant cannot continue, or an error names the journal. A tenant's name on stderr is not enough,
+/// because stderr names the tenant at every step.
 fn is_refused_by_name(case: &Case, output: &Output) -> bool {
-    let is_refusal = |line: &str| {
-        let mut words = line.split_whitespace();
-        let (tenant, state, reason) = (words.next(), words.next(), words.next());
-        tenant == Some(&case.tenant.name)
-            && state.is_some_and(|state| ["refused", "failed", "stuck"].contains(&state))
-            && reason.is_some()
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    let is_refusal = |pair: &[&str]| {
+        let state = pair[0].strip_prefix(&format!("{}: ", case.tenant.name));
+        let reason = pair[1].strip_prefix("  ").is_some_and(|reason| !reason.starts_with("next: "));
+        state.is_some_and(|state| ["refused", "failed", "stuck"].contains(&state)) && reason
     };
     let error = output.stderr.split_once("error: ").map(|(_, error)| error);
-    output.stdout.lines().any(is_refusal) || error.is_some_and(|error| error.contains("journal.sqlite"))
+    lines.windows(2).any(is_refusal) || error.is_some_and(|error| error.contains("journal.sqlite"))
 }
 
 fn journal_of(case: &Case) -> PathBuf {
