@@ -182,6 +182,8 @@ fn a_person_can_answer_for_several_tenants() {
     let declined = lab.json(&["decline", "initech", "globex", "--reason", "the console is down"], 0);
     assert_eq!(names(&declined), ["globex", "initech"]);
     fs::write(lab.path("done.txt"), "acme\n").unwrap();
+    let asked = lab.run(&["confirm", "a*"]).expect(2);
+    assert!(asked.stderr.contains("acme\n") && asked.stderr.contains("pass `--yes`"), "{}", asked.show());
     let confirmed = lab.run(&["confirm", "--from", "done.txt"]).expect(4);
     assert!(confirmed.stderr.contains("recorded that you confirmed `swap` of acme"), "{}", confirmed.stderr);
     let mixed = lab.run(&["confirm", "acme", "globex"]).expect(2);

@@ -27,9 +27,9 @@ impl Question {
         Self { text: text.into(), typed: (tenants > MANY).then_some(tenants) }
     }
 
-    /// A question that is asked only about many tenants.
-    pub(crate) fn about_many(tenants: usize, text: impl Into<String>) -> Option<Self> {
-        Some(Self::about(tenants, text)).filter(|question| question.typed.is_some())
+    /// Whether a person must type the number of tenants.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.typed.is_some()
     }
 
     /// A question about what cannot be taken back, whether about one tenant or many.

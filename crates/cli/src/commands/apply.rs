@@ -38,6 +38,10 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let plan = plan::read(&args.file.plan)?;
     check_head(&plan, args, &config)?;
     let mut names = select(&config, &plan, &args.select).await?;
+    if names.is_empty() && !args.select.is_empty() {
+        let failure = Failure::new(Exit::Usage, "the plan has no steps for these tenants");
+        return Err(failure.hint(format!("show the plan: flowswap show {}", quoted(&args.file.plan))));
+    }
     if names.is_empty() {
         return started::report_no_tenants(context, "the plan has no tenant to migrate");
     }
@@ -69,20 +73,26 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     keep_copy(&config, &plan)?;
     let migration = Migration { context, config: &config, args, plan: &plan, approvals: approvals.as_ref(), ports };
     let (mut exit, mut reports) = (Exit::Done, Reports::default());
-    for stage in &stages {
+    for (index, stage) in stages.iter().enumerate() {
         let known = migration.ports.logbook.overviews();
         if stage.is_done(&known) && lost.is_empty() && stages.len() > 1 {
             continue;
         }
-        if let Some(held) = stage.hold(plan.head(), &known, args) {
+        if let Some(held) = stage.hold(plan.head(), &stages[..index], &known, args) {
             exit = started::worst(exit, Exit::NeedsPerson);
             reports.held = Some(held);
             break;
         }
         let (report, of_stage) = migration.run(&stage.names, std::mem::take(&mut lost)).await?;
         exit = started::worst(exit, of_stage);
+        let stopped_itself = report.has_stopped();
         reports.add(context, stage, report)?;
         if context.stop.is_stopped() {
+            break;
+        }
+        // Whatever stopped this wave would meet the next one too.
+        if let (true, Some(next)) = (stopped_itself, stages.get(index + 1)) {
+            reports.held = next.held_by_stop(stage, args);
             break;
         }
     }

@@ -13,23 +13,17 @@ use super::{
 use crate::{
     args::ConfirmArgs,
     context::{Context, read_logbook, read_tenant},
-    display::{
-        tenants,
-        text::{Text, text},
-    },
+    display::text::text,
     exit::{Exit, Failure},
-    question::Question,
     selection,
 };
 
 pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, Failure> {
     selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let names = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
-    let text = format!("Confirm the run sheets of {}?", tenants(names.len()));
-    if let Some(question) = Question::about_many(names.len(), text) {
-        question.ask(context.terminal, &Text::default(), args.yes)?;
-    }
+    let chosen = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
+    chosen.ask(context, "Confirm the run sheets of", args.yes)?;
+    let names = chosen.names;
     let note = args.note.as_ref().map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     let ports = context.run_ports(&config, context.progress()).await?;
     let logbook = Arc::clone(&ports.logbook);

@@ -12,12 +12,8 @@ use super::{
 use crate::{
     args::DeclineArgs,
     context::{Context, read_logbook, read_tenant},
-    display::{
-        tenants,
-        text::{Text, text},
-    },
+    display::text::{Text, text},
     exit::{Exit, Failure},
-    question::Question,
     selection,
 };
 
@@ -39,11 +35,9 @@ struct Report {
 pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, Failure> {
     selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let names = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
-    let question = Question::about_many(names.len(), format!("Decline the run sheets of {}?", tenants(names.len())));
-    if let Some(question) = question {
-        question.ask(context.terminal, &Text::default(), args.yes)?;
-    }
+    let chosen = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
+    chosen.ask(context, "Decline the run sheets of", args.yes)?;
+    let names = chosen.names;
     let ports = context.run_ports(&config, context.progress()).await?;
     let logbook = Arc::clone(&ports.logbook);
     let mut steps = Vec::new();

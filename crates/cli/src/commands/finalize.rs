@@ -30,13 +30,15 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     });
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() && !early.is_empty() {
-        return report_early(context, soak, &early);
+        started::report_no_tenants(context, describe_early(soak, &early))?;
+        return Ok(Exit::NeedsPerson);
     }
     if names.is_empty() {
         let why = match goal {
             Goal::Purged => "no tenant is ready for `--purge`, which comes after `flowswap finalize`",
             _ => "no tenant is ready to finalize",
         };
+        started::refuse_empty(&selected, why)?;
         return started::report_no_tenants(context, text!("{}; show every state: flowswap status", why));
     }
     // Without names, the tenants come from the journal too, so the configuration may lack one.
@@ -65,7 +67,12 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
     let purpose = RunPurpose { may_ask: !args.started.yes, ..RunPurpose::to(goal) }.accepting(args.started.changes);
-    started::continue_tenants(context, &config, &names, lost, purpose).await
+    let exit = started::continue_tenants(context, &config, &names, lost, purpose).await?;
+    if early.is_empty() {
+        return Ok(exit);
+    }
+    context.terminal.say(text!("left out: {}", describe_early(soak, &early)));
+    Ok(started::worst(exit, Exit::NeedsPerson))
 }
 
 /// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the
@@ -120,15 +127,12 @@ fn check_soak(name: &str, tenant: &TenantHistory, soak: Soak) -> Result<(), Fail
     Err(Failure::new(Exit::Refused, error).hint(format!("run this at {ends} or later: flowswap finalize {name}")))
 }
 
-/// Reports that all tenants need more time.
-fn report_early(context: &Context, soak: Soak, early: &[(String, TenantHistory)]) -> Result<Exit, Failure> {
+/// The tenants that need more time, and until when.
+fn describe_early(soak: Soak, early: &[(String, TenantHistory)]) -> Text {
     let now = SystemClock.now();
     let first = early.iter().filter_map(|(_, tenant)| soak.left(&tenant.overview(), now)).min();
     let first = first.map(|at| text!("; the first can be finalized at {}", at)).unwrap_or_default();
-    let tenants = display::tenants(early.len());
-    let why = text!("{} must stay swapped for {} (`soak` in `[run]`){}", tenants, soak.to_string(), first);
-    started::report_no_tenants(context, why)?;
-    Ok(Exit::NeedsPerson)
+    text!("{} must stay swapped for {} (`soak` in `[run]`){}", display::tenants(early.len()), soak.to_string(), first)
 }
 
 fn is_reached(tenant: &TenantHistory, phase: Phase) -> bool {

@@ -41,6 +41,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let chosen = started::choose(&selected, &logbook, |_, work| can_roll_back(work)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() && unreached.is_empty() {
+        if finished.is_empty() {
+            started::refuse_empty(&selected, "there is nothing to roll back")?;
+        }
         let left = if finished.is_empty() { "" } else { "left " };
         return started::report_no_tenants(context, text!("there is nothing {}to roll back", left));
     }

@@ -65,6 +65,11 @@ impl Report {
         Self { run: Some(run), tenants: tenants.collect(), stopped: halted::of(summary, budget, goal) }
     }
 
+    /// Whether the run started fewer tenants because of what happened to others.
+    pub(super) fn has_stopped(&self) -> bool {
+        !self.stopped.is_empty()
+    }
+
     /// Prints it.
     pub(super) fn print(&self, context: &Context) -> Result<(), Failure> {
         context.terminal.report(self, || self.text(context.terminal.verbose > 0))
@@ -173,7 +178,12 @@ impl Row {
     }
 
     fn word(&self) -> String {
-        self.state.map_or_else(|| self.outcome.to_owned(), |state| state.to_string())
+        match self.state {
+            // Nobody refused it: flowswap could not tell.
+            None if self.counts_as == Ending::Inconclusive => "inconclusive".to_owned(),
+            None => self.outcome.to_owned(),
+            Some(state) => state.to_string(),
+        }
     }
 
     fn tone(&self) -> Tone {

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn run(context: &Context, select: &Select, print: bool) -> Result<Exit, Failure> {
     selection::require(select, false, "name the tenant; list those that wait: flowswap next")?;
     let config = context.load_config()?;
-    let names = with_open_sheets(&config, &*read_logbook(&config).await?, select).await?;
+    let names = with_open_sheets(&config, &*read_logbook(&config).await?, select).await?.names;
     let [tenant] = names.as_slice() else {
         let error = format!("one secret can be copied at a time, but {} were selected", tenants(names.len()));
         return Err(Failure::new(Exit::Usage, error).hint("name one of them; list those that wait: flowswap next"));

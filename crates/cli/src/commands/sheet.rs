@@ -21,7 +21,7 @@ use crate::{
     exit::{Exit, Failure},
     full_command,
     output::{Kind, Output},
-    selection,
+    question, selection,
     soak::Soak,
 };
 
@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     selection::require(&args.select, args.all, "name them, or pass `--all`; list those that wait: flowswap next")?;
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    let names = with_open_sheets(&config, &logbook, &args.select).await?;
+    let names = with_open_sheets(&config, &logbook, &args.select).await?.names;
     let mut histories = Vec::new();
     for name in &names {
         histories.push((name, read_tenant(&logbook, name).await?));
@@ -86,12 +86,26 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
+/// Tenants with run sheets.
+pub(crate) struct WithSheets {
+    pub(crate) names: Vec<String>,
+    /// Whether each name was written out.
+    is_written: bool,
+}
+
+impl WithSheets {
+    /// Asks before something is said about tenants whose names the person did not write, or about many.
+    pub(crate) fn ask(&self, context: &Context, what: &str, yes: bool) -> Result<(), Failure> {
+        let count = self.names.len();
+        let text = format!("{what} {}?", tenants(count));
+        let question =
+            Some(question::Question::about(count, text)).filter(|question| !self.is_written || question.is_typed());
+        question.map_or(Ok(()), |question| question.ask(context.terminal, &text!("{}", self.names.join(", ")), yes))
+    }
+}
+
 /// Of the selected tenants, those that were written out and those with an open run sheet.
-pub(crate) async fn with_open_sheets(
-    config: &Config,
-    logbook: &Logbook,
-    args: &Select,
-) -> Result<Vec<String>, Failure> {
+pub(crate) async fn with_open_sheets(config: &Config, logbook: &Logbook, args: &Select) -> Result<WithSheets, Failure> {
     let selected = selection::select(config, logbook, args)?;
     let has_sheet = |tenant: Overview| tenant.asked.is_some() && !tenant.waits_for_rollback();
     let mut names = selected.configured(config, logbook).await?;
@@ -100,7 +114,7 @@ pub(crate) async fn with_open_sheets(
         let failure = Failure::new(Exit::Usage, "none of these tenants has an open run sheet");
         return Err(failure.hint("list the tenants that wait for a person: flowswap next"));
     }
-    Ok(names)
+    Ok(WithSheets { is_written: names.iter().all(|name| selected.is_written(name)), names })
 }
 
 fn is_folder(path: &Path) -> bool {

@@ -63,18 +63,41 @@ impl Stage<'_> {
         self.wave.is_some() && self.names.iter().all(is_done)
     }
 
-    /// Why it does not begin yet. `None` if it may.
-    pub(super) fn hold(&self, plan: &Plan, known: &BTreeMap<String, Overview>, args: &ApplyArgs) -> Option<Held> {
+    /// Why it does not begin yet. `None` if it may. `earlier` are the stages of the same command that came before.
+    pub(super) fn hold(
+        &self,
+        plan: &Plan,
+        earlier: &[Stage<'_>],
+        known: &BTreeMap<String, Overview>,
+        args: &ApplyArgs,
+    ) -> Option<Held> {
         let (index, wave) = self.wave?;
-        let by_hand = args.select.waves.contains(&wave.name);
         let is_begun = |name: &String| known.get(name).is_some_and(|tenant| tenant.plan.as_ref() == Some(&plan.digest));
         // What was started goes on: a run that was cut off may have begun any wave.
-        if by_hand || self.names.iter().all(is_begun) {
+        if self.names.iter().all(is_begun) {
             return None;
         }
-        let gate = Gate::of(&plan.waves, index, known, SystemClock.now());
+        let gate = if args.select.waves.contains(&wave.name) {
+            // A person opened it, but did not know how the waves before it would end.
+            Gate::behind(earlier.iter().flat_map(|stage| &stage.names), known)
+        } else {
+            Gate::of(&plan.waves, index, known, SystemClock.now())
+        };
         (gate != Gate::Open).then(|| Held::new(wave, self.names.len(), &gate, args))
     }
+
+    /// It does not begin, because the run of the stage before it stopped by itself.
+    pub(super) fn held_by_stop(&self, before: &Stage<'_>, args: &ApplyArgs) -> Option<Held> {
+        let ((_, wave), (_, before)) = (self.wave?, before.wave?);
+        let reason = format!("the run of the wave `{}` stopped", before.name);
+        let held = Held::new(wave, self.names.len(), &Gate::Open, args);
+        Some(Held { reason, next: full_command::of(apply(args)), ..held })
+    }
+}
+
+/// The command that goes on with the plan.
+fn apply(args: &ApplyArgs) -> String {
+    format!("flowswap apply {}", quoted(&args.file.plan))
 }
 
 /// A wave that does not begin yet. Scripts rely on its names.
@@ -93,10 +116,13 @@ pub(super) struct Held {
 
 impl Held {
     fn new(wave: &Wave, tenants: usize, gate: &Gate, args: &ApplyArgs) -> Self {
-        let apply = format!("flowswap apply {}", quoted(&args.file.plan));
-        let by_hand = format!("{apply} --wave {}", wave.name);
+        let (apply, by_hand) = (apply(args), format!("{} --wave {}", apply(args), wave.name));
         let (opens_at, reason, next) = match gate {
             Gate::At(at) => (Some(*at), format!("it opens at {at}"), apply),
+            // The same plan does not take these any further.
+            Gate::Behind(behind) if behind.iter().any(|(_, state)| *state == TenantState::RolledBack) => {
+                (None, describe_behind(behind), by_hand)
+            }
             Gate::Behind(behind) => (None, describe_behind(behind), apply),
             Gate::ByHand | Gate::Open => (None, "it is opened by hand".to_owned(), by_hand),
         };

@@ -123,6 +123,15 @@ pub(crate) async fn take_lost(
     Ok(lost)
 }
 
+/// Fails if tenants were selected and the command applies to none of them. With `--all`, that is no mistake.
+pub(crate) fn refuse_empty(selected: &Selected, why: &str) -> Result<(), Failure> {
+    if !selected.is_narrowed {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::Usage, format!("{why}: it applies to none of these tenants"));
+    Err(failure.hint("show the state of every tenant: flowswap status"))
+}
+
 /// Reports that the command applies to no tenant.
 pub(crate) fn report_no_tenants(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);

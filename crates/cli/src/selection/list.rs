@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path, pool: &Pool<'_>) -> Result<Vec<String>, Failure>
         Failure { exit: Exit::Usage, ..failure }.hint(hint)
     })?;
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
-    let names = lines.map(|(index, line)| (index + 1, line.split('#').next().unwrap_or_default().trim()));
+    let names = lines.map(|(index, line)| (index + 1, without_comment(line).trim()));
     let names: Vec<(usize, &str)> = names.filter(|(_, name)| !name.is_empty()).collect();
     if names.is_empty() {
         let failure = Failure::new(Exit::Usage, format!("`{}` names no tenant", path.display()));
@@ -35,6 +35,12 @@ pub(super) fn read(path: &Path, pool: &Pool<'_>) -> Result<Vec<String>, Failure>
         Some((line, name)) => Err(pool.refuse(name, &format!("{}:{line}: ", path.display()))),
         None => Ok(names.into_iter().map(|(_, name)| name.to_owned()).collect()),
     }
+}
+
+/// What stands before a `#` at the beginning of the line or after a space.
+fn without_comment(line: &str) -> &str {
+    let is_comment = |(at, _): &(usize, &str)| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    line.match_indices('#').find(is_comment).map_or(line, |(at, _)| &line[..at])
 }
 
 fn read_text(path: &Path) -> Result<String, TrustError> {

@@ -93,6 +93,9 @@ fn what_each_option_selects() {
         "emea-*",
         "amer-* emea-acme",
         "*-[gh]*",
+        "*-[^gh]*",
+        "*-[!gh]*",
+        "***-acme",
         "old-wonka",
         "--state swapped",
         "--state swapped,stuck",
@@ -121,6 +124,9 @@ fn what_each_option_selects() {
     emea-*                                       → emea-acme emea-globex
     amer-* emea-acme                             → emea-acme amer-initech amer-umbrella
     *-[gh]*                                      → emea-globex apac-hooli
+    *-[^gh]*                                     → emea-acme amer-initech amer-umbrella old-wonka
+    *-[!gh]*                                     → emea-acme amer-initech amer-umbrella old-wonka
+    ***-acme                                     → emea-acme
     old-wonka                                    → old-wonka
     --state swapped                              → emea-acme old-wonka
     --state swapped,stuck                        → emea-acme emea-globex old-wonka
@@ -175,11 +181,13 @@ fn what_selects_nothing_is_a_mistake() {
     let table: Vec<_> =
         lines.iter().map(|line| format!("{line:<40} → {}", world.select(line, "emea-acme\nemea-globx\n"))).collect();
     let empty = world.select("--from FILE", "# nobody\n");
+    let glued = world.select("--from FILE", "emea-acme#emea-globex\n");
+    assert!(glued.contains("names.txt:1: the plan has no tenant `emea-acme#emea-globex`"), "{glued}");
     assert_snapshot!(format!("{}\nan empty file → {empty}", table.join("\n")), @"
     emea-acmee                               → the plan has no tenant `emea-acmee` (did you mean `emea-acme`?)
     xyz                                      → the plan has no tenant `xyz` (list the tenants of the plan with `flowswap show -v`)
     emae-*                                   → no tenant has a name like `emae-*` (list the tenants of the plan with `flowswap show -v`)
-    emea-[                                   → `emea-[` is not a pattern: invalid range pattern (`*` stands for any text, `?` for one letter, and `[ab]` for one of these letters)
+    emea-[                                   → `emea-[` is not a pattern: invalid range pattern (`*` stands for any text, `?` for one letter, `[ab]` for one of these letters, and `[!ab]` for any other)
     --state waiting                          → no tenant is `waiting` (the states are stuck, swapped, unplanned)
     --state swappt                           → error: invalid value 'swappt' for '--state <STATE>': did you mean `swapped`?
     --state gone                             → error: invalid value 'gone' for '--state <STATE>': expected one of unplanned, planned, running, swapped, soaking, retired, finalized, waiting, rolling-back, rolled-back, stuck, failed

@@ -51,9 +51,9 @@ fn split(words: &[String], pool: &Pool<'_>) -> Result<(BTreeSet<String>, Vec<Pat
             names.insert(word.clone());
             continue;
         }
-        let pattern = Pattern::new(word).map_err(|error| {
+        let pattern = Pattern::new(&as_in_a_shell(word)).map_err(|error| {
             let failure = Failure::new(Exit::Usage, format!("`{word}` is not a pattern: {}", error.msg));
-            failure.hint("`*` stands for any text, `?` for one letter, and `[ab]` for one of these letters")
+            failure.hint("`*` stands for any text, `?` for one letter, `[ab]` for one of these letters, and `[!ab]` for any other")
         })?;
         if !pool.candidates.iter().any(|candidate| pattern.matches(candidate.name)) {
             let failure = Failure::new(Exit::Usage, format!("no tenant has a name like `{word}`"));
@@ -62,4 +62,13 @@ fn split(words: &[String], pool: &Pool<'_>) -> Result<(BTreeSet<String>, Vec<Pat
         patterns.push(pattern);
     }
     Ok((names, patterns))
+}
+
+/// `[^ab]` is `[!ab]`, and several `*` are one.
+fn as_in_a_shell(word: &str) -> String {
+    let mut pattern = word.replace("[^", "[!");
+    while pattern.contains("**") {
+        pattern = pattern.replace("**", "*");
+    }
+    pattern
 }

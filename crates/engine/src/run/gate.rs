@@ -20,6 +20,14 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// Whether all these tenants are swapped.
+    pub fn behind<'a>(tenants: impl IntoIterator<Item = &'a String>, known: &BTreeMap<String, Overview>) -> Self {
+        let state = |name: &String| known.get(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
+        let states = tenants.into_iter().map(|name| (name.clone(), state(name)));
+        let behind: Vec<_> = states.filter(|(_, state)| !state.is_swapped_or_later()).collect();
+        if behind.is_empty() { Self::Open } else { Self::Behind(behind) }
+    }
+
     /// Whether the wave at an index may begin, as far as the journal knows.
     pub fn of(waves: &[Wave], index: usize, known: &BTreeMap<String, Overview>, now: Timestamp) -> Self {
         let (Some(wave), Some(before)) = (waves.get(index), waves.get(..index).filter(|before| !before.is_empty()))
@@ -27,11 +35,9 @@ impl Gate {
             return Self::Open;
         };
         let before = || before.iter().flat_map(|wave| &wave.tenants);
-        let state = |name: &String| known.get(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-        let behind = before().map(|name| (name.clone(), state(name))).filter(|(_, state)| !state.is_swapped_or_later());
-        let behind: Vec<_> = behind.collect();
-        if !behind.is_empty() {
-            return Self::Behind(behind);
+        let gate = Self::behind(before(), known);
+        if gate != Self::Open {
+            return gate;
         }
         match wave.opens_after {
             Opening::Swapped => Self::Open,
