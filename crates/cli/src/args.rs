@@ -1,6 +1,7 @@
 //! The command line: its syntax and its help. Each command decides what its arguments mean.
 
 mod journal;
+mod line;
 mod people;
 mod plans;
 mod plugins;
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::{
     journal::{AuditCommand, ExportArgs, HistoryArgs, ReportArgs},
+    line::read_line,
     people::{
         ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
     },

@@ -44,12 +44,28 @@ pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretR
             IdentityError::Locked { .. } => "write where its passphrase is to `passphrase` under `[secrets]`".to_owned(),
             IdentityError::WrongPassphrase { .. } => "correct `passphrase` under `[secrets]`".to_owned(),
             IdentityError::Exposed { path, .. } => format!("chmod 600 {}", quoted(path)),
-            _ => "restore it from your copy, or name it with `identity` under `[secrets]`; `flowswap init` creates one for a \
-                  new state folder"
-                .to_owned(),
+            _ => put_back(path),
         };
         Failure::at(format!("load the identity `{}`", path.display()))(error).hint(hint)
     })
+}
+
+fn put_back(path: &Path) -> String {
+    format!("put your copy of it back to `{}`, or name the copy with `identity` under `[secrets]`", path.display())
+}
+
+/// Fails if the state folder has secrets, and the identity that opens them is missing. Another identity would not open them, and
+/// would hide that this one is gone.
+pub(crate) fn refuse_another(state: &StateDir) -> Result<(), Failure> {
+    let path = locate_default(state)?;
+    if path.exists() || !state.has_secrets().map_err(Failure::at("look for secrets"))? {
+        return Ok(());
+    }
+    let (path, secrets) = (path.display(), state.secrets());
+    let error = format!("the identity `{path}` is missing, and no other one opens the secrets in `{}`", secrets.display());
+    Err(Failure::new(Exit::Usage, error).hint(format!(
+        "put your copy of the identity back to `{path}`. For a new state folder, run `flowswap init` in another folder"
+    )))
 }
 
 /// Creates the identity of a new state folder in the user's configuration folder. An existing identity stays.

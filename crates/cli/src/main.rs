@@ -37,10 +37,10 @@ mod waves;
 
 use std::{io, path::Path, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
 use crate::{
-    args::{Cli, Command, Recording},
+    args::{Cli, Command, Recording, read_line},
     context::Context,
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -58,8 +58,8 @@ fn main() -> ExitCode {
     // First of all: a program that opens the memory of this process before can read it afterwards.
     let hardened = flowswap_host::harden();
     // Only flowswap itself starts these processes, so they are not part of the command line that people see.
-    let args: Vec<_> = std::env::args_os().skip(1).collect();
-    match args.as_slice() {
+    let words: Vec<_> = std::env::args_os().collect();
+    match words.get(1..).unwrap_or_default() {
         [word, library, cage] if word == PLUGIN_PROCESS => {
             if let Some(Ok(cage)) = cage.to_str().map(str::parse) {
                 return flowswap_host::serve(Path::new(library), cage);
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         [word] if word == CLIPBOARD_PROCESS => return clipboard::serve(),
         _ => {}
     }
-    let matches = Cli::command().get_matches();
+    let matches = read_line(&words).unwrap_or_else(|error| error.exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (cli, recording) = match cli.command {
         Command::Record(args) => {

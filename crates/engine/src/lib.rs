@@ -35,7 +35,7 @@ pub use flowswap_contract::Handle;
 pub use actor::Actor;
 pub use assess::{
     Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
-    find_domain_defect,
+    find_domain_defect, find_shared_orgs,
 };
 pub use canonical::{digest, short};
 pub use compare::{Comparison, Recorded, compare};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::durable::{self, FileError, IfExists};
-use crate::secret::IdentityId;
+use crate::secret::{IdentityId, has_secrets};
 
 /// The folder of everything that flowswap must not lose. Only its owner can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,5 +85,11 @@ impl StateDir {
     /// The folder of the secrets.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
+    }
+
+    /// Whether a secret is stored. It is encrypted to one identity, and no other one can replace that.
+    pub fn has_secrets(&self) -> Result<bool, FileError> {
+        let folder = self.secrets();
+        has_secrets(&folder).map_err(FileError::new("list the secrets in", &folder))
     }
 }

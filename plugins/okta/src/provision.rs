@@ -55,13 +55,26 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
     ask.body = Some(Body::Json(json!({ "type": payload.type_key, "grantedScopes": payload.scopes })));
     ask.capture = vec![capture_secret("/clientSecret")];
     let what = "create the integration";
-    let answer = api.send(what, ask).await?;
+    let answer = api.send(what, ask).await.map_err(|error| name_keys(error, payload))?;
     let created: Service = decode(what, &answer).map_err(Error::with_unknown_effect)?;
     let secret = find_secret(&answer, "/clientSecret")?;
     let granted = compare_scopes(&payload.scopes, created.granted_scopes.as_deref().unwrap_or_default(), &answer);
     let detail = format!("integration {} of type {}", created.id, created.type_key);
     let evidence = vec![evidence_from("created", EvidenceResult::Pass, detail, &answer), granted];
     Ok(ApplyReply { outputs: outputs(&created.id, &secret), evidence, ..ApplyReply::default() })
+}
+
+/// Names the keys of the configuration that this request is made of. No public source has Okta's words for an unknown type or for
+/// scopes that the integration does not have, but a bad request (400) is the documented answer.
+fn name_keys(error: Error, payload: &ProvisionPayload) -> Error {
+    if error.kind != ErrorKind::Invalid || error.hint.is_some() || !error.context.contains_key("error_code") {
+        return error;
+    }
+    let ProvisionPayload { variant, type_key, .. } = payload;
+    error.with_hint(format!(
+        "correct `variant_types.{variant}` (now `{type_key}`) or `scopes.{variant}` under the tenant's `provider`. Then run \
+         `flowswap rollback --accept-changes` for the tenant, and plan it again"
+    ))
 }
 
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {

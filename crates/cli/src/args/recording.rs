@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
-use super::{Cli, Global};
+use super::{Cli, Global, read_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordArgs {
@@ -35,8 +35,9 @@ pub(crate) struct Recording {
 impl RecordArgs {
     /// The command line to record. Global options before `record` are options of that command.
     pub(crate) fn recorded(self, own: &ArgMatches) -> Result<(Cli, Recording), clap::Error> {
-        let words = [OsString::from("flowswap")].into_iter().chain(global_words(own)).chain(self.command);
-        let matches = Cli::command().try_get_matches_from(words)?;
+        let first = [OsString::from("flowswap")].into_iter();
+        let words: Vec<_> = first.chain(global_words(own)).chain(self.command).collect();
+        let matches = read_line(&words)?;
         let recording = Recording { output: self.output, command: outline(&matches) };
         Ok((Cli::from_arg_matches(&matches)?, recording))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
-use flowswap_engine::{BackendCall, Tenant, find_domain_defect};
+use flowswap_engine::{BackendCall, Logbook, Tenant, TenantSpec, find_domain_defect, find_shared_orgs};
 use flowswap_host::{Cage, chain};
 use flowswap_store::{AgeSecretStore, Identity, StateDir};
 use jiff::SignedDuration;
@@ -74,7 +74,9 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let names = selection::select(&config, &ports.logbook, select)?.configured(&config, &ports.logbook).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut checks = check_machine(context, &config, &fleet);
+    let shared = check_orgs(&fleet, &ports.logbook);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
+    checks.extend(shared);
     context.fail_if_stopped()?;
     let failed = checks.iter().any(|check| check.evidence.result == R::Fail);
     let report = Report { checks };
@@ -159,6 +161,24 @@ fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> 
         (0, all) => Ok(format!("opens all {all} stored secrets")),
         (closed, all) => Err(format!("does not open {closed} of {all} stored secrets")),
     }
+}
+
+/// The tenants that `plan` will hold back because another one has the same org. Unlike `detect`, this goes by the configured domains.
+fn check_orgs(fleet: &Fleet, logbook: &Logbook) -> Vec<Check> {
+    let org = |spec: &TenantSpec| (spec.provider_plugin.clone(), spec.domain.to_ascii_lowercase());
+    let is_swapped = |name: &str| logbook.overview(name).is_some_and(|known| known.state.is_swapped_or_later());
+    let left = fleet.tenants.iter().map(|tenant| &tenant.spec).filter(|spec| !is_swapped(&spec.name));
+    let orgs = left.map(|spec| (spec.name.as_str(), org(spec)));
+    let mut found = find_shared_orgs(orgs, &logbook.busy_orgs());
+    let with_finding = fleet.tenants.iter().filter_map(|tenant| Some((&tenant.spec, found.remove(&tenant.spec.name)?)));
+    let checks = with_finding.map(|(spec, finding)| Check {
+        tenant: Some(spec.name.clone()),
+        role: Some(Role::Provider),
+        evidence: Evidence::new("org", R::Inconclusive, finding.message).of_rule(&finding.id),
+        hint: Some(finding.fix),
+        own_words: vec![spec.name.clone(), spec.domain.clone()],
+    });
+    checks.collect()
 }
 
 async fn check_tenant(tenant: Tenant) -> Vec<Check> {

@@ -1,7 +1,9 @@
 //! `flowswap detect`: shows the flow, the findings, and the verdict of every tenant.
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
-use flowswap_engine::{Assessment, Clock, Finding, Inventories, Severity, Tenant, TenantSpec, Verdict, assess};
+use flowswap_engine::{
+    Assessment, Clock, Finding, Inventories, Logbook, Severity, Tenant, TenantSpec, Verdict, assess, find_shared_orgs,
+};
 use flowswap_report::TroubledTenant;
 use serde::Serialize;
 
@@ -29,6 +31,9 @@ struct Row {
     name: String,
     #[serde(skip)]
     domain: String,
+    /// The org of a tenant that could be migrated: the provider's plugin, and the domain that the org shows.
+    #[serde(skip)]
+    org: Option<(String, String)>,
     verdict: Verdict,
     flow: Flow,
     days_left: Option<i64>,
@@ -47,6 +52,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut tenants = fleet.each(&config, &progress, assess_tenant).await;
     context.fail_if_stopped()?;
+    block_shared_orgs(&mut tenants, &ports.logbook);
     selection::keep_seen(&mut tenants, &after, |row| (&row.name, row.verdict, &row.findings))?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));
     let report = Report { tenants };
@@ -60,6 +66,19 @@ pub(crate) fn exit_of(verdicts: impl IntoIterator<Item = Verdict>) -> Exit {
     if needs_person { Exit::NeedsPerson } else { Exit::Done }
 }
 
+/// Only one tenant of an org can be migrated at a time. `plan` holds back the same tenants.
+fn block_shared_orgs(tenants: &mut [Row], logbook: &Logbook) {
+    let ready = tenants.iter().filter(|row| row.verdict == Verdict::Ready);
+    let orgs = ready.filter_map(|row| Some((row.name.as_str(), row.org.clone()?)));
+    let mut found = find_shared_orgs(orgs, &logbook.busy_orgs());
+    for row in tenants {
+        if let Some(finding) = found.remove(&row.name) {
+            row.verdict = Verdict::Blocked;
+            row.findings.insert(0, finding);
+        }
+    }
+}
+
 async fn assess_tenant(tenant: Tenant) -> Row {
     let sides = tenant.inspect().await;
     let assessment = assess(&tenant.spec, &sides, SystemClock.now());
@@ -70,6 +89,7 @@ fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
     Row {
         name: spec.name.clone(),
         domain: spec.domain.clone(),
+        org: sides.provider.as_ref().ok().map(|seen| (spec.provider_plugin.clone(), seen.domain.clone())),
         verdict: assessment.verdict,
         flow: assessment.flow,
         days_left: assessment.days_left,

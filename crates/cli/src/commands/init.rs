@@ -35,6 +35,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     }
     let pins = pin_tables(context)?;
     let state = StateDir::at(dir.join(".flowswap"));
+    identity::refuse_another(&state)?;
     let passphrase = if identity::exists(&state)? { None } else { ask_for_passphrase()? };
     let state = create_state_folder(state.root())?;
     // Neither the journal nor the secrets belong in a repository.

@@ -62,6 +62,9 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 
+/// The hint about a file that is something else.
+const NOT_A_PLAN: &str = "name the file that `flowswap plan -o` wrote, or write one: flowswap plan -o NEW.json";
+
 /// Reads a plan. Refuses the whole plan if anybody changed it.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
     let text = read_plan(path)?;
@@ -70,8 +73,9 @@ pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
         return Err(failure.hint("name the file that `flowswap plan -o` wrote"));
     }
     PlanFile::read(text).map_err(|error| {
+        let hint = if matches!(error, PlanError::Malformed(_)) { NOT_A_PLAN } else { NEW_PLAN };
         let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
-        Failure { exit: Exit::Refused, ..failure }.hint(NEW_PLAN)
+        Failure { exit: Exit::Refused, ..failure }.hint(hint)
     })
 }
 

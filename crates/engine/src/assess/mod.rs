@@ -4,6 +4,7 @@ mod domain;
 mod evidence_rules;
 mod reconcile;
 mod rules;
+mod shared;
 mod times;
 
 use flowswap_contract::{
@@ -17,6 +18,8 @@ pub use evidence_rules::EVIDENCE_RULES;
 use rules::{DIRECTORY_UNREADABLE, PROVIDER_UNREADABLE};
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
 pub use rules::{RULES, Rule};
+pub(crate) use shared::find_busy_org;
+pub use shared::find_shared_orgs;
 
 use crate::{TenantSpec, Verdict};
 

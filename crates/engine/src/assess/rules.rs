@@ -388,7 +388,7 @@ pub const RULES: &[Rule] = &[
                 configured twice.",
         fix: "check that the same directory is not configured twice; then plan and apply the tenants of one org one \
               after the other",
-        // Matched when a plan is made, because it takes more than one tenant.
+        // It takes more than one tenant: see `find_shared_orgs`.
         check: |_| None,
     },
     Rule {

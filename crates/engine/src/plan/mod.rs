@@ -27,7 +27,7 @@ pub use part::PlanPart;
 
 use crate::{
     Actor, Finding, Packed, TenantSpec, Verdict, Wave,
-    assess::ORG_SHARED,
+    assess::{ORG_SHARED, find_busy_org},
     canonical::{Sorted, compare, digest, digest_sorted, render_sorted},
 };
 
@@ -396,9 +396,8 @@ fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, Stri
 pub fn hold_back_shared_orgs(tenants: &mut [PlannedTenant], busy: &BTreeMap<(String, String), String>) {
     for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
         let Some(org) = tenant.org() else { continue };
-        if let Some(other) = busy.get(&org).filter(|other| **other != tenant.name) {
-            let message = format!("the migration of `{other}` in the same org `{}` is not finished", org.1);
-            tenant.hold_back(Finding::of(ORG_SHARED, message));
+        if let Some(finding) = find_busy_org(&tenant.name, &org, busy) {
+            tenant.hold_back(finding);
         }
     }
 }

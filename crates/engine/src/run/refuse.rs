@@ -73,7 +73,7 @@ impl Runner {
             return Ok(());
         }
         if !job.accept_changes {
-            return Err(changes.into());
+            return Err(with_advice(changes, ACCEPT_OR_UNDO));
         }
         let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Err(changes.into()) };
         let sides = job.tenant.inspect().await;
@@ -108,7 +108,8 @@ impl Runner {
             }
             if now > part.not_after {
                 let plan = name_plan(&part.plan, part.path.as_ref());
-                return Err(format!("plan {plan} expired at {}", part.not_after).into());
+                let expired = vec![format!("plan {plan} expired at {}", part.not_after)];
+                return Err(with_advice(expired, plan_again(history)));
             }
         }
         let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Ok(()) };
@@ -122,9 +123,28 @@ impl Runner {
         // Its own work that has changed nothing does not count: the plan was made before it.
         let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
         let derived = derive(&job.tenant, &spec, sides, now).await;
-        derived.seen.as_ref().map_or(Ok(()), |seen| before.compare(seen))?;
+        if let Some(Err(changes)) = derived.seen.as_ref().map(|seen| before.compare(seen)) {
+            return Err(with_advice(changes, plan_again(history)));
+        }
         refuse_what_does_not_follow(planned, &spec, &derived)
     }
+}
+
+/// What to do about a changed configuration of a tenant that flowswap has changed.
+const ACCEPT_OR_UNDO: &str = "undo the change, or pass `--accept-changes` if it is still the same org and the same directory";
+
+/// How to go on with a tenant that flowswap has not changed.
+fn plan_again(history: &TenantHistory) -> &'static str {
+    match history.work {
+        None => "plan the tenant again: `flowswap plan`",
+        Some(_) => "flowswap changed nothing: run `flowswap rollback --accept-changes` for the tenant, and plan it again",
+    }
+}
+
+/// The reasons, and what to do about them.
+fn with_advice(mut reasons: Vec<String>, advice: &str) -> Objection {
+    reasons.push(advice.to_owned());
+    reasons.into()
 }
 
 /// Refuses what a plan says of a tenant although it does not follow from what both sides show. Nothing that only the file says

@@ -10,5 +10,6 @@ mod store;
 
 pub use identity::{Identity, IdentityError};
 pub use identity_id::IdentityId;
+pub(crate) use inventory::has_secrets;
 pub use inventory::{FileProblem, Inventory, UnusableFile};
 pub use store::AgeSecretStore;

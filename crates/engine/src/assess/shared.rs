@@ -1,0 +1,37 @@
+//! Tenants that share an org, found before any plan.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, ORG_SHARED};
+
+/// An org: the provider's plugin, and the domain.
+type Org = (String, String);
+
+/// A finding for every tenant that a plan would hold back, by its name. `tenants` are those that could be migrated, in the order
+/// of the configuration. `busy` has the orgs of migrations that are not finished, with the tenant of each.
+pub fn find_shared_orgs<'a>(
+    tenants: impl IntoIterator<Item = (&'a str, Org)>,
+    busy: &BTreeMap<Org, String>,
+) -> BTreeMap<String, Finding> {
+    let mut first: BTreeMap<Org, &str> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for (name, org) in tenants {
+        let shared = find_busy_org(name, &org, busy).or_else(|| {
+            let other = first.get(&org)?;
+            let message = format!("`{other}` is connected to the same org `{}`, and is migrated first", org.1);
+            Some(Finding::of(ORG_SHARED, message))
+        });
+        match shared {
+            Some(finding) => _ = found.insert(name.to_owned(), finding),
+            None => _ = first.insert(org, name),
+        }
+    }
+    found
+}
+
+/// The finding for a tenant whose org has another migration that is started and not finished.
+pub(crate) fn find_busy_org(name: &str, org: &Org, busy: &BTreeMap<Org, String>) -> Option<Finding> {
+    let other = busy.get(org).filter(|other| *other != name)?;
+    let message = format!("the migration of `{other}` in the same org `{}` is not finished", org.1);
+    Some(Finding::of(ORG_SHARED, message))
+}
