@@ -29,6 +29,7 @@ mod faults;
 /// The main commands on a whole fleet: detect, plan, apply, status, rollback, and finalize.
 mod fleet;
 mod guided;
+mod mistakes;
 /// Requests and answers are compared with the official API description.
 mod official;
 /// Where `-o` writes, and what it never touches.

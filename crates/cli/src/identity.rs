@@ -41,7 +41,9 @@ pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretR
     };
     identity.map_err(|error| {
         let hint = match &error {
-            IdentityError::Locked { .. } => "write where its passphrase is to `passphrase` under `[secrets]`".to_owned(),
+            IdentityError::Locked { .. } => {
+                "write where its passphrase is to `passphrase` under `[secrets]`".to_owned()
+            }
             IdentityError::WrongPassphrase { .. } => "correct `passphrase` under `[secrets]`".to_owned(),
             IdentityError::Exposed { path, .. } => format!("chmod 600 {}", quoted(path)),
             _ => put_back(path),
@@ -62,7 +64,8 @@ pub(crate) fn refuse_another(state: &StateDir) -> Result<(), Failure> {
         return Ok(());
     }
     let (path, secrets) = (path.display(), state.secrets());
-    let error = format!("the identity `{path}` is missing, and no other one opens the secrets in `{}`", secrets.display());
+    let error =
+        format!("the identity `{path}` is missing, and no other one opens the secrets in `{}`", secrets.display());
     Err(Failure::new(Exit::Usage, error).hint(format!(
         "put your copy of the identity back to `{path}`. For a new state folder, run `flowswap init` in another folder"
     )))

@@ -29,7 +29,7 @@ pub(crate) fn read_line(words: &[OsString]) -> Result<ArgMatches, Error> {
     let mut root = Cli::command();
     root.build();
     refuse_long_options_with_one_dash(&root, words)?;
-    root.try_get_matches_from_mut(words).map_err(advise)
+    root.try_get_matches_from_mut(words).map_err(|error| advise(&root, words, error))
 }
 
 /// Refuses `-out=p.json`, `-format json`, and `-yes`: a short option would take the rest of the word for its value.
@@ -71,20 +71,17 @@ fn unknown(command: &Command, word: &str, advice: String) -> Error {
 }
 
 /// Replaces clap's advice to pass an unknown option as a value: no value of flowswap begins with a dash.
-fn advise(mut error: Error) -> Error {
-    if error.kind() != ErrorKind::UnknownArgument {
-        return error;
-    }
+fn advise(root: &Command, words: &[OsString], mut error: Error) -> Error {
     let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else { return error };
-    if !found.starts_with('-') {
+    if error.kind() != ErrorKind::UnknownArgument || !found.starts_with('-') {
         return error;
     }
-    let known = FOREIGN.iter().find(|(option, _)| found == option).map(|(_, advice)| *advice);
-    error.remove(ContextKind::Suggested);
-    if let Some(advice) = known {
-        error.remove(ContextKind::SuggestedArg);
-        error.insert(ContextKind::Suggested, tip(advice.to_owned()));
+    if let Some((_, advice)) = FOREIGN.iter().find(|(option, _)| found == option) {
+        let command = words.iter().filter_map(|word| word.to_str());
+        let command = command.fold(root, |command, word| command.find_subcommand(word).unwrap_or(command));
+        return unknown(command, found, (*advice).to_owned());
     }
+    error.remove(ContextKind::Suggested);
     error
 }
 

@@ -131,13 +131,16 @@ impl Runner {
 }
 
 /// What to do about a changed configuration of a tenant that flowswap has changed.
-const ACCEPT_OR_UNDO: &str = "undo the change, or pass `--accept-changes` if it is still the same org and the same directory";
+const ACCEPT_OR_UNDO: &str =
+    "undo the change, or pass `--accept-changes` if it is still the same org and the same directory";
 
 /// How to go on with a tenant that flowswap has not changed.
 fn plan_again(history: &TenantHistory) -> &'static str {
     match history.work {
         None => "plan the tenant again: `flowswap plan`",
-        Some(_) => "flowswap changed nothing: run `flowswap rollback --accept-changes` for the tenant, and plan it again",
+        Some(_) => {
+            "flowswap changed nothing: run `flowswap rollback --accept-changes` for the tenant, and plan it again"
+        }
     }
 }
 
