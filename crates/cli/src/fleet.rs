@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_config::{Config, SecretRef, TenantConfig};
+use flowswap_config::{Config, SecretRef, TenantConfig, find_nearest};
 use flowswap_contract::Role;
 use flowswap_engine::{
     EventSink, Logbook, PlannedTenant, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
@@ -21,6 +21,7 @@ use crate::{
     display::progress::Progress,
     exit::{Exit, Failure},
     fetch::Fetcher,
+    plugin_search,
     side::{RunningPlugin, SessionParts, Side, TenantSecrets},
     trust::require_credentials,
 };
@@ -152,8 +153,12 @@ pub(crate) fn read_plugin(context: &Context, config: &Config, name: &str) -> Res
     let dirs = context.plugin_dirs()?;
     let path = entry.and_then(|entry| entry.path.clone()).or_else(|| locate(name, &dirs)).ok_or_else(|| {
         let looked: Vec<_> = dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
-        Failure::new(Exit::Usage, format!("there is no plugin `{name}` in {}", looked.join(", ")))
-            .hint("pass `--plugin-dir`, or set `path` in `[plugins]`")
+        let failure = Failure::new(Exit::Usage, format!("there is no plugin `{name}` in {}", looked.join(", ")));
+        let known = plugin_search::find(context, &config.plugins).unwrap_or_default();
+        failure.hint(match find_nearest(name, known.keys().map(String::as_str)) {
+            Some(meant) => format!("did you mean `plugin = \"{meant}\"`?"),
+            None => "pass `--plugin-dir`, or set `path` in `[plugins]`".to_owned(),
+        })
     })?;
     let pin = entry.and_then(|entry| entry.sha256.as_deref());
     read_library(name, &path, pin)

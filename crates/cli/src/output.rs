@@ -9,6 +9,7 @@ use std::{
 };
 
 use flowswap_attest::{AnchorPredicate, ApprovalPredicate, Envelope, Predicate};
+use flowswap_config::find_nearest;
 use flowswap_host::{is_foreign_link, quoted};
 use flowswap_report::{ReportKind, has_keys};
 use serde_json::Value;
@@ -254,11 +255,11 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
         open_plan(path).and_then(read_bounded).map_err(|error| {
             let is_free = error.kind() == io::ErrorKind::NotFound;
             let failure = unreadable(doing())(error);
-            // A file that exists may be somebody's, so the hint must not suggest its name.
-            failure.hint(if is_free {
-                format!("write one first: flowswap plan -o {}", quoted(path))
-            } else {
-                NEW_PLAN.to_owned()
+            // A file that exists may be somebody's, so the hint must not suggest to write it.
+            failure.hint(match find_similar(path).filter(|_| is_free) {
+                Some(similar) => format!("did you mean {}?", quoted(&similar)),
+                None if is_free => format!("write one first: flowswap plan -o {}", quoted(path)),
+                None => NOT_A_PLAN.to_owned(),
             })
         })
     }?;
@@ -267,6 +268,24 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
         Failure::new(Exit::Refused, error).hint(NEW_PLAN)
     })
 }
+
+/// The file that a misspelt path stands for, or one without its ending.
+fn find_similar(path: &Path) -> Option<PathBuf> {
+    let complete = path.with_added_extension("json");
+    if complete.is_file() {
+        return Some(complete);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files = fs::read_dir(folder).ok()?.flatten().filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    let similar = find_nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(similar))
+}
+
+/// The hint about a file that is no plan.
+pub(crate) const NOT_A_PLAN: &str =
+    "name the file that `flowswap plan -o` wrote, or write one: flowswap plan -o NEW.json";
 
 /// The hint about a plan that cannot be used. The file may be something else, so the hint suggests another name.
 pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan TENANT… -o NEW.json";

@@ -93,9 +93,12 @@ impl Reader {
 
     fn read_header(&mut self, header: &Row<'_>, used: &BTreeSet<String>) -> Option<Vec<Column>> {
         let mut columns: Vec<Column> = Vec::new();
+        let only = header.record.get(0).filter(|_| header.record.len() == 1).unwrap_or_default();
+        let separator = [';', '\t'].into_iter().find(|c| only.contains(*c));
         for (index, name) in header.record.iter().enumerate() {
             let at = header.location(index);
-            if let Some(error) = refuse_hidden("the name of a column", name, &[]) {
+            // The tabs of another separator are no mistake of their own.
+            if let Some(error) = refuse_hidden("the name of a column", name, &[]).filter(|_| separator.is_none()) {
                 self.refuse(error.at(at, ""));
             }
             if let Some(first) = columns.iter().find(|column| !name.is_empty() && column.name == name) {
@@ -109,7 +112,6 @@ impl Reader {
         }
         let error =
             Diagnostic::new("the inventory has no column `name`").at(header.whole(), "expected a column `name`");
-        let separator = [';', '\t'].into_iter().find(|c| columns.len() == 1 && columns[0].name.contains(*c));
         let nearest = find_nearest("name", columns.iter().map(|column| column.name.as_str()));
         self.refuse(match (separator, nearest) {
             (Some(_), _) => error.help("separate the columns with commas"),

@@ -15,7 +15,10 @@ use flowswap_sim::{Interface, SimConfig, diff};
 use flowswap_store::SqliteJournal;
 
 use self::rows::{ROWS, Row, Start, configure_twice, correct_type_too_late};
-use crate::support::{Lab, Output};
+use crate::support::{Lab, Output, read_records};
+
+/// The exit code of a command that did nothing at all.
+const USAGE: i32 = 2;
 
 /// Every file below a folder with its content.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -48,17 +51,30 @@ impl Place {
     /// Makes a mistake, and then clears up.
     fn make(&self, row: &Row) -> (Output, Vec<String>) {
         (row.prepare)(&self.lab);
+        let records = self.count_records();
         let (files, world) = (read_files(self.lab.dir()), self.lab.sim.snapshot());
         let writer = row.is_busy.then(|| SqliteJournal::open(&self.lab.path(".flowswap/journal.sqlite")).unwrap());
         let words: Vec<String> = row.line.split(' ').map(|word| word.replace('\u{a0}', " ")).collect();
         let output = self.lab.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
         drop(writer);
+        if output.code == USAGE {
+            assert_eq!(self.count_records(), records, "{}: the journal has other records", row.name);
+        }
         let mut changed = diff(&world, &self.lab.sim.snapshot());
         let after = read_files(self.lab.dir());
         let names = files.keys().chain(after.keys()).filter(|name| files.get(*name) != after.get(*name));
         changed.extend(names.filter(|name| !may_change(name, output.code)).map(|name| name.display().to_string()));
         self.clear_up(&after);
         (output, changed)
+    }
+
+    fn count_records(&self) -> usize {
+        let journal = self.lab.path(".flowswap/journal.sqlite");
+        if !journal.exists() {
+            return 0;
+        }
+        let journal = SqliteJournal::open_read_only(&journal).unwrap();
+        self.lab.wait(read_records(&journal)).unwrap().len()
     }
 
     fn clear_up(&self, files: &Files) {
@@ -78,13 +94,12 @@ impl Place {
     }
 }
 
-/// Whether a refused command may change a file. A run that refuses its tenants records that. SQLite touches the files beside the
-/// journal when it reads.
+/// Whether a refused command may change a file. SQLite touches the files of the journal when it reads, so the records are
+/// compared. A run that refuses its tenants records that.
 fn may_change(file: &Path, code: i32) -> bool {
-    const USAGE: i32 = 2;
+    let is_state = file.components().any(|part| part.as_os_str() == ".flowswap");
     let name = file.file_name().unwrap().to_str().unwrap();
-    let is_beside = ["journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite.lock"].contains(&name);
-    is_beside || (code != USAGE && file.components().any(|part| part.as_os_str() == ".flowswap"))
+    is_state && (code != USAGE || name.starts_with("journal.sqlite") || name == ".lock")
 }
 
 fn read_files(dir: &Path) -> Files {
@@ -151,7 +166,7 @@ fn every_mistake_gets_an_answer_that_helps() {
         (r"\breq[A-Za-z0-9_-]{17,}\b", "REQUEST"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
         (r"made by [^,]+,", "made by USER,"),
-        (r"process \d+", "process PID"),
+        (r"process \d+, user \S+ on [^,]+,", "process PID, user UID on HOST,"),
     ] {
         settings.add_filter(pattern, word);
     }

@@ -249,7 +249,12 @@ pub(super) const ROWS: &[Row] = &[
         |lab| change_token(lab, |token| format!("{}\n{}", &token[..5], &token[5..])),
         "detect acme",
     ),
-    row("a token of another org", Configured, |lab| write(lab, "tokens/acme.token", "00wrong"), "detect acme"),
+    row(
+        "a token of another org",
+        Configured,
+        |lab| write(lab, "tokens/acme.token", "00wrong-wrong-wrong"),
+        "detect acme",
+    ),
     row(
         "a token instead of a reference",
         Configured,
@@ -281,11 +286,10 @@ pub(super) const ROWS: &[Row] = &[
         |lab| edit(lab, "\"acme.okta.test\"", "\"acme-admin.okta.test\""),
         "detect acme",
     ),
-    row("a misspelt domain", Configured, |lab| edit(lab, "\"acme.okta.test\"", "\"acmo.okta.test\""), "detect acme"),
     row(
         "an org that cannot be reached",
         Configured,
-        |lab| edit(lab, "\"*.okta.test\" = \"127.0.0.1:", "\"*.okta.test\" = \"127.0.0.1:1\" # "),
+        |lab| edit(lab, &format!("\"*.okta.test\" = \"{}\"", lab.sim.addr()), "\"*.okta.test\" = \"127.0.0.1:1\""),
         "check acme",
     ),
     row("two tenants with one org", Configured, configure_twice, "detect"),

@@ -19,7 +19,7 @@ use crate::{
     display::{self, causes, text::text},
     exit::{Exit, Failure},
     fleet::Fleet,
-    output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
+    output::{Kind, NEW_PLAN, NOT_A_PLAN, Output, read_plan, read_regular},
     report_files::ReportFiles,
     selection,
     terminal::{Tone, paint},
@@ -61,9 +61,6 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     reports.write(context.terminal, || PlanReport::of(&plan))?;
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
-
-/// The hint about a file that is something else.
-const NOT_A_PLAN: &str = "name the file that `flowswap plan -o` wrote, or write one: flowswap plan -o NEW.json";
 
 /// Reads a plan. Refuses the whole plan if anybody changed it.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {

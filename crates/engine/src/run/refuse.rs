@@ -73,7 +73,7 @@ impl Runner {
             return Ok(());
         }
         if !job.accept_changes {
-            return Err(with_advice(changes, ACCEPT_OR_UNDO));
+            return Err(with_advice(changes, Some(ACCEPT_OR_UNDO.to_owned())));
         }
         let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Err(changes.into()) };
         let sides = job.tenant.inspect().await;
@@ -109,7 +109,7 @@ impl Runner {
             if now > part.not_after {
                 let plan = name_plan(&part.plan, part.path.as_ref());
                 let expired = vec![format!("plan {plan} expired at {}", part.not_after)];
-                return Err(with_advice(expired, plan_again(history)));
+                return Err(with_advice(expired, begin_again(job, history)));
             }
         }
         let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Ok(()) };
@@ -124,7 +124,7 @@ impl Runner {
         let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
         let derived = derive(&job.tenant, &spec, sides, now).await;
         if let Some(Err(changes)) = derived.seen.as_ref().map(|seen| before.compare(seen)) {
-            return Err(with_advice(changes, plan_again(history)));
+            return Err(with_advice(changes, begin_again(job, history)));
         }
         refuse_what_does_not_follow(planned, &spec, &derived)
     }
@@ -134,20 +134,16 @@ impl Runner {
 const ACCEPT_OR_UNDO: &str =
     "undo the change, or pass `--accept-changes` if it is still the same org and the same directory";
 
-/// How to go on with a tenant that flowswap has not changed.
-fn plan_again(history: &TenantHistory) -> &'static str {
-    match history.work {
-        None => "plan the tenant again: `flowswap plan`",
-        Some(_) => {
-            "flowswap changed nothing: run `flowswap rollback --accept-changes` for the tenant, and plan it again"
-        }
-    }
+/// How to go on with work that has changed nothing, if its plan cannot be used any more. `plan` alone refuses such a tenant.
+fn begin_again(job: &Job, history: &TenantHistory) -> Option<String> {
+    history.work.as_ref()?;
+    let accept = if config_changes(job, history).is_empty() { "" } else { " --accept-changes" };
+    Some(format!("flowswap has changed nothing yet: run `flowswap rollback{accept}` for the tenant, and plan it again"))
 }
 
 /// The reasons, and what to do about them.
-fn with_advice(mut reasons: Vec<String>, advice: &str) -> Objection {
-    reasons.push(advice.to_owned());
-    reasons.into()
+fn with_advice(reasons: Vec<String>, advice: Option<String>) -> Objection {
+    reasons.into_iter().chain(advice).collect::<Vec<_>>().into()
 }
 
 /// Refuses what a plan says of a tenant although it does not follow from what both sides show. Nothing that only the file says

@@ -2,7 +2,8 @@
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Goal, Outcome, Packed, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_shared_orgs, lint,
+    Goal, Outcome, Packed, Plan, PlannedTenant, Severity, TenantState as S, Verdict, find_shared_orgs,
+    hold_back_shared_orgs, lint,
 };
 
 use crate::{
@@ -68,6 +69,26 @@ async fn only_the_first_tenant_of_an_org_is_planned() {
     let again =
         Plan::freeze(plan.created_at, plan.not_after, None, plan.plugins.clone(), plan.tenants.clone()).unwrap();
     assert_eq!(again, plan);
+}
+
+/// `detect` goes by this, and must tell what a plan would do.
+#[test]
+fn shared_orgs_are_found_before_a_plan() {
+    let org = |domain: &str| ("okta".to_owned(), domain.to_owned());
+    let tenants = || [("acme", org("a")), ("beta", org("a")), ("gamma", org("b")), ("delta", org("a"))];
+    let found = |busy: &[(&str, &str)]| {
+        let busy = busy.iter().map(|(domain, name)| (org(domain), (*name).to_owned())).collect();
+        let found = find_shared_orgs(tenants(), &busy).into_iter();
+        found.map(|(name, finding)| format!("{name}: {}: {}", finding.id, finding.message)).collect::<Vec<_>>()
+    };
+    let first = |name| format!("{name}: org-shared: `acme` is connected to the same org `a`, and is migrated first");
+    assert_eq!(found(&[]), [first("beta"), first("delta")]);
+    let busy = |name, domain| {
+        format!("{name}: org-shared: the migration of `other` in the same org `{domain}` is not finished")
+    };
+    assert_eq!(found(&[("b", "other")]), [first("beta"), first("delta"), busy("gamma", "b")]);
+    assert_eq!(found(&[("a", "other")]), ["acme", "beta", "delta"].map(|name| busy(name, "a")));
+    assert_eq!(found(&[("b", "gamma")]), [first("beta"), first("delta")], "its own migration blocks no tenant");
 }
 
 #[tokio::test]

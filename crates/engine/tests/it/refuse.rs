@@ -19,6 +19,9 @@ fn refused(changes: &[&str]) -> Outcome {
     Outcome::Refused { changes: changes.iter().map(|&line| line.to_owned()).collect() }
 }
 
+/// How a tenant goes on whose plan cannot be used any more.
+const BEGIN_AGAIN: &str = "flowswap has changed nothing yet: run `flowswap rollback` for the tenant, and plan it again";
+
 /// Why a plan is refused after a rollback.
 pub(crate) fn taken_back(plan: &str) -> String {
     format!("the tenant was rolled back after plan {} was made: plan it again", short(plan))
@@ -156,7 +159,7 @@ async fn a_retry_that_has_changed_nothing_yet_checks_the_tenant_again() {
     assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
     fleet.change_world("acme", |world| world.can_restore = false);
     let outcome = fleet.run(Goal::Swapped).await.remove(0).1;
-    assert_eq!(outcome, refused(&["directory.can_restore: true → false"]));
+    assert_eq!(outcome, refused(&["directory.can_restore: true → false", BEGIN_AGAIN]));
     fleet.change_world("acme", |world| world.can_restore = true);
     fleet.reach(Goal::Swapped, S::Swapped).await;
 }
@@ -196,9 +199,8 @@ async fn an_expired_plan_starts_nothing_but_continues_started_work() {
     // The clock is read when the run starts, for the intent, and a second later for the first tenant.
     let fleet = TestFleet::new(&["acme"]).await;
     let expired = format!("plan {} expired at 2026-01-02T00:00:00Z", short(&fleet.plan.digest));
-    let expired = refused(&[&expired]);
     fleet.env.set_clock(fleet.plan.not_after - second);
-    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, expired);
+    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[&expired]));
     assert!(fleet.history().tenant("acme").unwrap().work.is_none());
     fleet.env.set_clock(fleet.plan.not_after - second * 3);
     assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, done, "to the last moment");
@@ -229,7 +231,7 @@ async fn an_expired_plan_starts_nothing_but_continues_started_work() {
     // Started, but nothing was changed.
     let untouched = [("provision", Op::Apply, Fault::Refuse)];
     let fleet = begun(&untouched, S::Failed).await;
-    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, expired);
+    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[&expired, BEGIN_AGAIN]));
     let back = fleet.run(Goal::RolledBack).await.remove(0).1;
     assert_eq!(back, Outcome::Ended { state: S::RolledBack, reason: None }, "a rollback does not expire");
 }
@@ -247,9 +249,11 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
     };
     let is_not = |keys: &[&str]| {
         let line = |key| format!("the configuration of `{key}` changed since the plan was made");
-        Outcome::Refused { changes: keys.iter().map(line).collect() }
+        let advice = "undo the change, or pass `--accept-changes` if it is still the same org and the same directory";
+        Outcome::Refused { changes: keys.iter().map(line).chain([advice.to_owned()]).collect() }
     };
-    let lines = [is_not(&["directory.ca", "provider.domain", "provider.page"])];
+    let all = ["directory.ca", "provider.domain", "provider.page"];
+    let lines = [is_not(&all)];
     let (swap, provision) = (Some("swap"), Some("provision"));
     for (before, failed, goal, state) in [
         (&[][..], swap, Goal::Swapped, S::Swapped),
@@ -286,10 +290,15 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
     }
     // If nothing was changed yet, there is nothing to continue, and a new plan costs nothing.
     let fleet = TestFleet::new(&["acme"]).await;
-    assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, lines);
+    let line = |key| format!("the configuration of `{key}` changed since the plan was made");
+    let changes: Vec<String> = all.iter().map(line).collect();
+    assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, [Outcome::Refused { changes: changes.clone() }]);
     fleet.inject("provision", Op::Apply, 0, Fault::Refuse);
     assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
-    assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, lines);
+    let advice =
+        "flowswap has changed nothing yet: run `flowswap rollback --accept-changes` for the tenant, and plan it again";
+    let changes = changes.into_iter().chain([advice.to_owned()]).collect();
+    assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, [Outcome::Refused { changes }]);
 }
 
 /// With another org, a rollback would find nothing to remove there, delete the only copy of the secret, and leave the client.
