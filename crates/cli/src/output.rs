@@ -257,7 +257,7 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
             let failure = unreadable(doing())(error);
             // A file that exists may be somebody's, so the hint must not suggest to write it.
             failure.hint(match find_similar(path).filter(|_| is_free) {
-                Some(similar) => format!("did you mean {}?", quoted(&similar)),
+                Some(similar) => format!("did you mean `{}`?", quoted(&similar)),
                 None if is_free => format!("write one first: flowswap plan -o {}", quoted(path)),
                 None => NOT_A_PLAN.to_owned(),
             })

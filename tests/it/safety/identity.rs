@@ -95,7 +95,7 @@ fn a_state_folder_cannot_name_a_file_elsewhere() {
     fs::remove_file(lab.path(".flowswap/identity.txt")).unwrap();
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(1);
     assert!(output.stderr.contains(".config/flowswap/identity-0123456789abcdef.txt"), "{}", output.stderr);
-    assert!(output.stderr.contains("hint: restore it from your copy"), "{}", output.stderr);
+    assert!(output.stderr.contains("hint: put your copy of it back to `"), "{}", output.stderr);
 }
 
 #[test]
