@@ -27,6 +27,9 @@ const MAX_VISIBILITY_DELAY: SignedDuration = SignedDuration::from_mins(15);
 /// An integration holds two secrets at most (Okta management API).
 const MAX_SECRETS: usize = 2;
 
+/// The `errorCode` of a request with wrong values (Okta management API, ErrorApiValidationFailed).
+const VALIDATION_FAILED: &str = "E0000001";
+
 /// Creates the integration. If `observe` found it without a known secret, adds a secret instead.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: ProvisionPayload = params.payload()?;
@@ -65,9 +68,9 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
 }
 
 /// Names the keys of the configuration that this request is made of. No public source has Okta's words for an unknown type or for
-/// scopes that the integration does not have, but a bad request (400) is the documented answer.
+/// scopes that the integration does not have, but this code is the documented one of a bad request.
 fn name_keys(error: Error, payload: &ProvisionPayload) -> Error {
-    if error.kind != ErrorKind::Invalid || error.hint.is_some() || !error.context.contains_key("error_code") {
+    if error.context.get("error_code").is_none_or(|code| code != VALIDATION_FAILED) {
         return error;
     }
     let ProvisionPayload { variant, type_key, .. } = payload;

@@ -166,6 +166,7 @@ fn every_mistake_gets_an_answer_that_helps() {
         (r"\breq[A-Za-z0-9_-]{17,}\b", "REQUEST"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
         (r"made by [^,]+,", "made by USER,"),
+        (r"EOF while parsing .+ at line \d+ column \d+", "EOF while parsing JSON"),
         (r"process \d+, user \S+ on [^,]+,", "process PID, user UID on HOST,"),
     ] {
         settings.add_filter(pattern, word);

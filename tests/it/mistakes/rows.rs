@@ -87,7 +87,7 @@ pub(super) fn configure_twice(lab: &Lab) {
     fs::copy(lab.path("tokens/acme.token"), lab.path("tokens/twin.token")).unwrap();
 }
 
-/// The same tenants in another folder, of which the journal here knows nothing.
+/// The same tenants in another folder, which has no journal yet.
 fn copy_to_other_folder(lab: &Lab) {
     for folder in ["other", "other/tokens", "other/.flowswap"] {
         fs::create_dir(lab.path(folder)).unwrap();
@@ -199,7 +199,7 @@ pub(super) const ROWS: &[Row] = &[
         "the configuration of another fleet",
         Planned,
         copy_to_other_folder,
-        "--config other/migrate.toml apply plan.json --yes",
+        "--config other/migrate.toml apply plan.json acme --yes",
     ),
     row("init twice", Configured, nothing, "init"),
     row("a folder of plugins that is not there", Configured, nothing, "--plugin-dir plugins detect"),

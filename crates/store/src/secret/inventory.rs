@@ -104,7 +104,7 @@ fn list_names(folder: &Path) -> io::Result<BTreeSet<OsString>> {
     }
 }
 
-/// Whether any file is a secret by its name, whoever can decrypt it.
+/// Whether any file is a secret by its name. Does not decrypt it.
 pub(crate) fn has_secrets(folder: &Path) -> io::Result<bool> {
     let is_secret = |name: &OsString| name.as_encoded_bytes().ends_with(file_name::SECRET.as_bytes());
     Ok(list_names(folder)?.iter().any(is_secret))
