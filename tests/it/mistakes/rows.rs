@@ -290,7 +290,7 @@ pub(super) const ROWS: &[Row] = &[
         "an org that cannot be reached",
         Configured,
         |lab| edit(lab, &format!("\"*.okta.test\" = \"{}\"", lab.sim.addr()), "\"*.okta.test\" = \"127.0.0.1:1\""),
-        "check acme",
+        "detect acme",
     ),
     row("two tenants with one org", Configured, configure_twice, "detect"),
     // The configuration.
