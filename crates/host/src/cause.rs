@@ -128,12 +128,13 @@ impl Cause {
             Self::TooLong | Self::Beyond(_) => {
                 "check the address in the configuration: this answer does not come from the interface"
             }
-            Self::Refused | Self::NoRoute => {
-                "check the host name in the configuration, and the network between this machine and the host"
-            }
-            Self::NoConnection(_) | Self::LookupFailed(_) | Self::Closed | Self::NoAnswer(_) | Self::Other(_) => {
-                return None;
-            }
+            Self::Refused
+            | Self::NoConnection(_)
+            | Self::NoRoute
+            | Self::LookupFailed(_)
+            | Self::Closed
+            | Self::NoAnswer(_)
+            | Self::Other(_) => return None,
         })
     }
 }
