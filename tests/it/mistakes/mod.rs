@@ -161,7 +161,7 @@ fn every_mistake_gets_an_answer_that_helps() {
         (r"\bsha256 [0-9a-f]{12}\b", "sha256 HASH"),
         (r"\bplan(:?) [0-9a-f]{12}\b", "plan$1 DIGEST"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:[\d.]+)?( ?Z| UTC| [+-]\d\d:?\d\d)?", "TIME"),
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:[\d.]+)?( ?Z| UTC| ?[+-]\d\d:?\d\d)?( \([^)]*\))?", "TIME"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\breq[A-Za-z0-9_-]{17,}\b", "REQUEST"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
