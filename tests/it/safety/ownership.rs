@@ -212,8 +212,10 @@ fn a_configuration_that_another_user_left_in_a_shared_folder_is_refused() {
     run(&lab, "status").expect(0);
     chown(lab.path("migrate.toml"), Some(OTHER), None).unwrap();
     run(&lab, "status").expect(2);
-    let output = lab.run(&["init", "--config", "new.toml"]).expect(0);
-    assert!(output.stderr.contains("wrote new.toml"), "{}", output.stderr);
+    // The secrets in this folder belong to another identity, so a new configuration needs a folder of its own.
+    lab.run(&["init", "--config", "new.toml"]).expect(2);
+    let output = lab.run(&["init", "--config", "new/migrate.toml"]).expect(0);
+    assert!(output.stderr.contains("wrote new/migrate.toml"), "{}", output.stderr);
 }
 
 /// Whatever the umask is, others cannot change what `init` makes, so that the next command accepts it.
