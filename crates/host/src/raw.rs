@@ -77,9 +77,31 @@ impl RawPlugin {
 async fn read_all(reader: OwnedReadHalf, sender: mpsc::UnboundedSender<io::Result<Vec<u8>>>) {
     let mut reader = BufReader::new(reader);
     while let Some(read) = frame::read_async(&mut reader).await.transpose() {
+        // A process that ends with messages that it has not read resets its connection, and closes it otherwise.
+        if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+            return;
+        }
         let failed = read.is_err();
         if sender.send(read).is_err() || failed {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_ends_with_unread_messages_has_closed_its_connection() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        frame::write_async(&mut ours, b"never read").await.unwrap();
+        drop(theirs);
+        let (sender, mut incoming) = mpsc::unbounded_channel();
+        let (reader, _writer) = ours.into_split();
+        read_all(reader, sender).await;
+        assert!(incoming.recv().await.is_none());
     }
 }
