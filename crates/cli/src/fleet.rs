@@ -63,7 +63,8 @@ impl Fleet {
         results
     }
 
-    /// Starts the plugins of these tenants. The sessions of a tenant are opened when it is called first. If that fails, it answers every call with the error, and does not stop the others.
+    /// Starts the plugins of these tenants. The sessions of a tenant are opened when it is called first. If that fails, it answers
+    /// every call with the error, and does not stop the others.
     pub(crate) async fn open(
         context: &Context,
         config: &Config,

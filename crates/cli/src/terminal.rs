@@ -32,6 +32,12 @@ pub(crate) struct Terminal {
     pub(crate) progress: ProgressMode,
 }
 
+/// Reports about several tenants.
+#[derive(Serialize)]
+pub(crate) struct OfTenants<'a, T> {
+    pub(crate) tenants: &'a [T],
+}
+
 /// What the color of a word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -56,6 +62,19 @@ impl Terminal {
         match self.format {
             Format::Human => self.write_out(&full_command::in_text(&times::in_text(text()))),
             Format::Json => self.write_out(&Text::json(value).map_err(Failure::at("write the report"))?),
+        }
+    }
+
+    /// Writes reports about tenants. As JSON, that is one object if the person just named one tenant, and otherwise a list.
+    pub(crate) fn report_tenants<T: Serialize>(
+        &self,
+        is_one_name: bool,
+        tenants: &[T],
+        text: impl FnOnce() -> Text,
+    ) -> Result<(), Failure> {
+        match tenants {
+            [one] if is_one_name => self.report(one, text),
+            tenants => self.report(&OfTenants { tenants }, text),
         }
     }
 

@@ -21,20 +21,12 @@ const TENTH: &str = "tenth";
 
 /// Puts the tenants of a plan into the waves of the configuration, or into those that flowswap chooses.
 pub(crate) fn plan_in_waves(plan: Plan, config: &Config, split: Split) -> Result<Plan, Failure> {
-    let rules = match split {
-        Split::Configured if config.waves.is_empty() => return Ok(plan),
-        Split::None => return Ok(plan),
-        Split::Configured => config.waves.clone(),
-        Split::Auto => Vec::new(),
-    };
-    let tenants = order_by(&plan);
-    if tenants.is_empty() {
+    let is_whole = split == Split::None || (split == Split::Configured && config.waves.is_empty());
+    if is_whole || plan.ready().next().is_none() {
         return Ok(plan);
     }
-    let waves = match split {
-        Split::Auto => choose(&tenants),
-        _ => fill(&rules, &tenants, config)?,
-    };
+    let tenants = order_by(&plan);
+    let waves = if split == Split::Auto { choose(&tenants) } else { fill(&config.waves, &tenants, config)? };
     require_lifetime(&waves, config)?;
     plan.in_waves(waves).map_err(|error| Failure::new(Exit::Failed, error))
 }

@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let config = context.load_config()?;
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
-    let names = selection::select(&config, &ports.logbook, select)?.configured(&config, &ports.logbook).await?;
+    let names = selection::select_configured(&config, &ports.logbook, select).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut checks = check_machine(context, &config, &fleet);
     let shared = check_orgs(&fleet, &ports.logbook);

@@ -17,12 +17,6 @@ use crate::{
     selection,
 };
 
-/// The reports of several tenants.
-#[derive(Serialize)]
-struct Reports<'a> {
-    tenants: &'a [Report],
-}
-
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
 struct Report {
@@ -53,10 +47,7 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
         declined.push(Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next });
     }
     let shown = || declined.iter().map(text).collect();
-    match declined.as_slice() {
-        [one] if args.select.is_one_name() => context.terminal.report(one, shown)?,
-        _ => context.terminal.report(&Reports { tenants: &declined }, shown)?,
-    }
+    context.terminal.report_tenants(args.select.is_one_name(), &declined, shown)?;
     Ok(Exit::Done)
 }
 

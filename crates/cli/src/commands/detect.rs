@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
     let (before, after) = select.split_by_look();
-    let names = selection::select(&config, &ports.logbook, &before)?.configured(&config, &ports.logbook).await?;
+    let names = selection::select_configured(&config, &ports.logbook, &before).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut tenants = fleet.each(&config, &progress, assess_tenant).await;
     context.fail_if_stopped()?;

@@ -79,12 +79,6 @@ struct HandedOver {
     way: HandoverChannel,
 }
 
-/// The reports of several tenants.
-#[derive(Serialize)]
-struct Reports<'a> {
-    tenants: &'a [Report],
-}
-
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
     selection::require(args, false, "name them, or select them with an option such as `--state swapped`")?;
     let config = context.load_config()?;
@@ -99,10 +93,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         }
     }
     let shown = || Text::join(reports.iter().map(text), "\n");
-    match reports.as_slice() {
-        [one] if args.is_one_name() => context.terminal.report(one, shown)?,
-        reports => context.terminal.report(&Reports { tenants: reports }, shown)?,
-    }
+    context.terminal.report_tenants(args.is_one_name(), &reports, shown)?;
     Ok(Exit::Done)
 }
 

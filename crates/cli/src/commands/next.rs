@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let mut rows = Vec::new();
-    let names = selection::select(&config, &logbook, &args.select)?.configured(&config, &logbook).await?;
+    let names = selection::select_configured(&config, &logbook, &args.select).await?;
     for tenant in names.iter().filter_map(|name| config.tenant(name)) {
         let overview = logbook.overview(&tenant.name);
         let may_wait = overview.is_some_and(|known| {

@@ -28,12 +28,6 @@ struct Report {
     next: Option<String>,
 }
 
-/// The reports of several tenants.
-#[derive(Serialize)]
-struct Reports<'a> {
-    tenants: &'a [Report],
-}
-
 pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, Failure> {
     selection::require(&args.select, false, "name them; list those that need a decision: flowswap stuck")?;
     let config = context.load_config()?;
@@ -71,10 +65,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
         reports.push(Report { name: name.clone(), step, resolved: stands, missing, next });
     }
     let shown = || reports.iter().map(self::text).collect();
-    match reports.as_slice() {
-        [one] if args.select.is_one_name() => context.terminal.report(one, shown)?,
-        reports => context.terminal.report(&Reports { tenants: reports }, shown)?,
-    }
+    context.terminal.report_tenants(args.select.is_one_name(), &reports, shown)?;
     Ok(Exit::Done)
 }
 

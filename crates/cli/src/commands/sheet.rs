@@ -23,6 +23,7 @@ use crate::{
     output::{Kind, Output},
     question, selection,
     soak::Soak,
+    terminal::OfTenants,
 };
 
 /// The report; scripts rely on its names.
@@ -41,12 +42,6 @@ struct Report<'a> {
     /// The name of the secret that the run sheet asks the operator to paste.
     secret: Option<Handle>,
     claims: Vec<Statement>,
-}
-
-/// The reports of several tenants.
-#[derive(Serialize)]
-struct Reports<'a> {
-    tenants: Vec<Report<'a>>,
 }
 
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
@@ -149,7 +144,7 @@ fn print(context: &Context, args: &SheetArgs, sheets: &[Found<'_>]) -> Result<Te
         let mut tenants: Vec<_> = sheets.iter().map(report).collect();
         let json = match tenants.pop_if(|_| args.select.is_one_name() || args.output.is_some()) {
             Some(one) => Text::json(&one),
-            None => Text::json(&Reports { tenants }),
+            None => Text::json(&OfTenants { tenants: &tenants }),
         };
         return json.map_err(Failure::at("write the report"));
     }

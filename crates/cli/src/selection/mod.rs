@@ -70,6 +70,15 @@ pub(crate) fn select(config: &Config, logbook: &Logbook, args: &Select) -> Resul
     Pool::of_fleet(candidates).select(args)
 }
 
+/// Selects from the tenants of the configuration alone. One that was written out and that it no longer has is an error.
+pub(crate) async fn select_configured(
+    config: &Config,
+    logbook: &Logbook,
+    args: &Select,
+) -> Result<Vec<String>, Failure> {
+    select(config, logbook, args)?.configured(config, logbook).await
+}
+
 /// The tenants from which some are selected.
 pub(crate) struct Pool<'a> {
     candidates: Vec<Candidate<'a>>,
