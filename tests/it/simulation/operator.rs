@@ -106,7 +106,7 @@ impl Machine {
         self.run(on, async |process| {
             let jobs = plan.ready().map(|planned| Job {
                 tenant: process.tenants.iter().find(|tenant| tenant.spec.name == planned.name).unwrap().clone(),
-                part: Some(Arc::new(PlanPart::of(&plan, Arc::new(planned.clone()), None))),
+                part: Some(Arc::new(PlanPart::of(&plan, Arc::new(planned.clone()), None, None))),
                 plugins: plan.plugins.clone(),
                 goal: Goal::Swapped,
                 digest_given: true,

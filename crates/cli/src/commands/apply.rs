@@ -190,7 +190,7 @@ async fn select(config: &Config, plan: &PlanFile, args: &Select) -> Result<Vec<S
     let outlines: Vec<_> = plan.outlines().collect();
     let candidates = outlines.iter().map(|tenant| {
         let candidate = Candidate::of(&tenant.name, config.tenant(&tenant.name), &known);
-        candidate.seen(tenant.verdict, tenant.findings.clone()).in_wave(plan.head().wave_of(&tenant.name))
+        candidate.seen(tenant.verdict, tenant.findings.clone()).in_wave(plan.wave_of(&tenant.name))
     });
     let selected = Pool::of_plan(candidates).select(args)?;
     let meant: BTreeSet<&String> = selected.names.iter().collect();

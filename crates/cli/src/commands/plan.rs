@@ -1,6 +1,6 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_engine::{
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
         refuse_plan_in_use(path, &ports.logbook)?;
     }
     let (before, after) = args.select.split_by_look();
-    let names = selection::select(&config, &ports.logbook, &before)?.configured(&config, &ports.logbook).await?;
+    let names = selection::select_configured(&config, &ports.logbook, &before).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, |tenant| async move { plan_tenant(&tenant, now).await }).await;
@@ -139,15 +139,11 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
 async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
     let logbook = write_logbook(context.terminal, config).await?;
     let (path, by) = (path.display().to_string(), context.actor());
-    let wave_of: BTreeMap<&str, &str> = plan
-        .waves
-        .iter()
-        .flat_map(|wave| wave.tenants.iter().map(|name| (name.as_str(), wave.name.as_str())))
-        .collect();
+    let waves = plan.wave_by_tenant();
     let notes = plan.tenants.iter().map(|tenant| async {
         let recorder = logbook.recorder(&tenant.name, RunId::none()).await?;
         let (plan, path, by) = (plan.digest.clone(), path.clone(), Some(by.clone()));
-        let wave = wave_of.get(tenant.name.as_str()).map(|wave| (*wave).to_owned());
+        let wave = waves.get(tenant.name.as_str()).map(|wave| (*wave).to_owned());
         let findings = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
         recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, findings, wave, by }).await
     });

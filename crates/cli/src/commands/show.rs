@@ -56,10 +56,13 @@ async fn select<'a>(context: &Context, plan: &'a Plan, args: &Select) -> Result<
         Some(config) => read_logbook(config).await?.overviews(),
         None => BTreeMap::new(),
     };
+    let waves = plan.wave_by_tenant();
     let candidate = |tenant: &'a PlannedTenant| {
         let ids = tenant.findings.iter().map(|finding| finding.id.clone()).collect();
         let config = config.as_ref().and_then(|config| config.tenant(&tenant.name));
-        Candidate::of(&tenant.name, config, &known).seen(tenant.verdict, ids).in_wave(plan.wave_of(&tenant.name))
+        Candidate::of(&tenant.name, config, &known)
+            .seen(tenant.verdict, ids)
+            .in_wave(waves.get(tenant.name.as_str()).copied())
     };
     let pool = Pool::of_plan(plan.tenants.iter().map(candidate));
     let names: BTreeSet<String> = pool.select(args)?.names.into_iter().collect();

@@ -30,6 +30,8 @@ pub struct PlanFile {
     tenants: Vec<(Outline, Range<usize>)>,
     /// Positions in `tenants`.
     by_name: BTreeMap<String, usize>,
+    /// The name of the wave of each tenant that is in one.
+    wave_by_tenant: BTreeMap<String, String>,
 }
 
 /// What tells whether a plan file can be decoded.
@@ -96,7 +98,9 @@ impl PlanFile {
         let (linter, tenants): (Linter<'_>, Vec<_>) = checking.into_inner();
         linter.finish()?;
         let by_name = (0..).zip(&tenants).map(|(index, (outline, _))| (outline.name.clone(), index)).collect();
-        Ok(Self { text, head, tenants, by_name })
+        let waves = head.wave_by_tenant().into_iter();
+        let wave_by_tenant = waves.map(|(tenant, wave)| (tenant.to_owned(), wave.to_owned())).collect();
+        Ok(Self { text, head, tenants, by_name, wave_by_tenant })
     }
 
     /// The plan without its tenants.
@@ -117,7 +121,12 @@ impl PlanFile {
     /// The part of a tenant that has steps. `path` is the file of the plan.
     pub fn part(&self, tenant: &str, path: &str) -> Option<PlanPart> {
         let (_, place) = self.tenants.get(*self.by_name.get(tenant)?).filter(|(outline, _)| outline.steps > 0)?;
-        Some(PlanPart::of(&self.head, Arc::new(self.decode(place)?), Some(path)))
+        Some(PlanPart::of(&self.head, Arc::new(self.decode(place)?), self.wave_of(tenant), Some(path)))
+    }
+
+    /// The name of the wave that a tenant is in.
+    pub fn wave_of(&self, tenant: &str) -> Option<&str> {
+        self.wave_by_tenant.get(tenant).map(String::as_str)
     }
 
     /// The whole plan.

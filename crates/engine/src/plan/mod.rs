@@ -174,10 +174,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The name of the wave that a tenant is in.
-    pub fn wave_of(&self, tenant: &str) -> Option<&str> {
-        let wave = self.waves.iter().find(|wave| wave.tenants.iter().any(|name| name == tenant))?;
-        Some(&wave.name)
+    /// The name of the wave of each tenant that is in one.
+    pub fn wave_by_tenant(&self) -> BTreeMap<&str, &str> {
+        let waves = self.waves.iter();
+        waves.flat_map(|wave| wave.tenants.iter().map(|tenant| (tenant.as_str(), wave.name.as_str()))).collect()
     }
 
     /// The digest of everything else.

@@ -30,8 +30,8 @@ pub struct PlanPart {
 }
 
 impl PlanPart {
-    /// The part of one of the plan's tenants. Pins only the plugins that this tenant uses.
-    pub fn of(plan: &Plan, tenant: Arc<PlannedTenant>, path: Option<&str>) -> Self {
+    /// The part of one of the plan's tenants, which is in this wave. Pins only the plugins that this tenant uses.
+    pub fn of(plan: &Plan, tenant: Arc<PlannedTenant>, wave: Option<&str>, path: Option<&str>) -> Self {
         let is_used = |name: &&String| [&tenant.provider_plugin, &tenant.directory_plugin].contains(name);
         let pins = plan.plugins.iter().filter(|(name, _)| is_used(name));
         Self {
@@ -39,7 +39,7 @@ impl PlanPart {
             path: path.map(str::to_owned),
             made_at: plan.created_at,
             not_after: plan.not_after,
-            wave: plan.wave_of(&tenant.name).map(str::to_owned),
+            wave: wave.map(str::to_owned),
             plugins: pins.map(|(name, pin)| (name.clone(), pin.clone())).collect(),
             tenant,
         }

@@ -306,7 +306,7 @@ async fn the_logbook_of_a_run_agrees_with_the_journal() {
     assert_eq!(logbook.overviews(), fleet.env.ports().logbook.overviews());
     assert_eq!(logbook.snapshot().unwrap().position.seq, fleet.env.state().records.len() as u64);
     for planned in &fleet.plan.tenants {
-        let part = PlanPart::of(&fleet.plan, Arc::new(planned.clone()), None);
+        let part = PlanPart::of(&fleet.plan, Arc::new(planned.clone()), None, None);
         let stored = logbook.tenant(&planned.name).await.unwrap().unwrap().part.unwrap();
         assert_eq!(*stored, part, "the journal has the plan of `{}`", planned.name);
     }

@@ -348,7 +348,7 @@ async fn without_a_swap_a_client_is_removed_only_if_nobody_has_its_secret() {
     let without_swap = async |phases: &'static [Phase]| {
         let fleet = TestFleet::new(&["acme"]).await;
         fleet.change_world("acme", |world| world.proposed = Some(phases));
-        let mut part = PlanPart::of(&fleet.plan, Arc::new(fleet.plan.tenants[0].clone()), None);
+        let mut part = PlanPart::of(&fleet.plan, Arc::new(fleet.plan.tenants[0].clone()), None, None);
         Arc::make_mut(&mut part.tenant).steps.retain(|step| phases.contains(&step.proposal.phase));
         (fleet, Arc::new(part))
     };

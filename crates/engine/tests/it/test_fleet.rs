@@ -76,7 +76,8 @@ impl TestFleet {
         let job = |planned: &flowswap_engine::PlannedTenant| Job {
             tenant: tenant(&self.env, &planned.name),
             goal,
-            part: (goal == Goal::Swapped).then(|| Arc::new(PlanPart::of(&self.plan, Arc::new(planned.clone()), None))),
+            part: (goal == Goal::Swapped)
+                .then(|| Arc::new(PlanPart::of(&self.plan, Arc::new(planned.clone()), None, None))),
             plugins: self.plan.plugins.clone(),
             assignment: Assignment::default(),
             digest_given: true,

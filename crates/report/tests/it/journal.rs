@@ -146,7 +146,8 @@ impl Journal {
     /// Work begins although something has changed, which a person accepts.
     pub(crate) fn begin_with(&mut self, name: &str, goal: Goal, accepted: Vec<String>) {
         let is_first = self.begun.insert(name.to_owned());
-        let part = is_first.then(|| PlanPart::of(&self.plan, Arc::new(self.tenant(name).clone()), Some("plan.json")));
+        let part =
+            is_first.then(|| PlanPart::of(&self.plan, Arc::new(self.tenant(name).clone()), None, Some("plan.json")));
         let plan = self.plan.digest.clone();
         let approvals = approvals().into_iter().map(|approval| approval.digest).filter(|_| goal == Goal::Swapped);
         let (part, approvals) = (part.map(Arc::new), approvals.collect());
