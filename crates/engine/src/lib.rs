@@ -27,6 +27,7 @@ mod spec;
 mod state;
 mod stop;
 mod tenant;
+mod turns;
 mod wave;
 
 /// Part of the port [`SecretStore`]; re-exported so that an implementation needs no other crate.
@@ -72,4 +73,5 @@ pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
+pub use turns::Turns;
 pub use wave::{Opening, Wave};

@@ -11,7 +11,7 @@ mod work;
 
 use std::collections::BTreeMap;
 
-use crate::{Entry, Record};
+use crate::Record;
 pub use intent::{Intent, NewerPlan, Refusal};
 pub use overview::Overview;
 pub use question::{Claim, Handover, Question};
@@ -52,7 +52,7 @@ impl History {
     /// Adds the next record.
     pub fn add(&mut self, record: &Record) -> Result<(), IllegalRecord> {
         let (seq, draft) = (record.seq, &record.draft);
-        let is_of_run = matches!(draft.entry, Entry::RunStarted { .. } | Entry::RunEnded { .. });
+        let is_of_run = draft.entry.is_of_run();
         match &draft.tenant {
             None if is_of_run => Ok(()),
             None => Err(IllegalRecord { seq, problem: "it names no tenant".to_owned() }),

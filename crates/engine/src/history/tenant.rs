@@ -111,7 +111,11 @@ impl TenantHistory {
             self.noted_plans.insert(plan.clone());
         }
         match entry {
-            Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
+            Entry::RunStarted { .. }
+            | Entry::RunPaused { .. }
+            | Entry::RunUnpaused { .. }
+            | Entry::RunCanceled { .. }
+            | Entry::RunEnded { .. } => {}
             Entry::Intended { goal, plan, part, approvals: _ } => self.intend(*goal, plan, part.as_ref(), run, at)?,
             Entry::Refused { goal, reasons, unapproved } => {
                 let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
@@ -336,6 +340,9 @@ fn is_written_at_work(entry: &Entry) -> bool {
         | Entry::TenantEnded { .. } => true,
         Entry::Planned { .. }
         | Entry::RunStarted { .. }
+        | Entry::RunPaused { .. }
+        | Entry::RunUnpaused { .. }
+        | Entry::RunCanceled { .. }
         | Entry::RunEnded { .. }
         | Entry::Intended { .. }
         | Entry::TenantStarted { .. }

@@ -10,7 +10,7 @@ mod snapshot;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use crate::{
@@ -26,6 +26,14 @@ pub struct Logbook {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     content: Mutex<Content>,
+    desks: Mutex<BTreeMap<String, Desk>>,
+}
+
+/// The place of the one recorder that a tenant can have.
+#[derive(Default)]
+struct Desk {
+    seat: Arc<futures::lock::Mutex<()>>,
+    recorder: Weak<Recorder>,
 }
 
 struct Content {
@@ -62,7 +70,7 @@ impl Logbook {
         };
         let (stale, unwritten) = (BTreeSet::new(), BTreeMap::new());
         let content = Content { tenants, position, stale, unwritten, failure: None };
-        Ok(Arc::new(Self { journal, clock, content: Mutex::new(content) }))
+        Ok(Arc::new(Self { journal, clock, content: Mutex::new(content), desks: Mutex::default() }))
     }
 
     /// Every tenant of the journal, by name.
@@ -104,9 +112,23 @@ impl Logbook {
         &*self.journal
     }
 
-    /// The recorder of a tenant for one run. Nobody else may write about the tenant meanwhile.
+    /// The recorder of a tenant for one run. Nobody else writes about the tenant meanwhile: while it has another recorder, this
+    /// waits.
     pub async fn recorder(self: &Arc<Self>, tenant: &str, run: RunId) -> Result<Arc<Recorder>, JournalError> {
         self.recorder_without_secrets_of(None, tenant, run).await
+    }
+
+    /// The recorder that is at work on the tenant, for what a person says meanwhile. Without one, a new one for this run.
+    pub async fn recorder_to_join(self: &Arc<Self>, tenant: &str, run: RunId) -> Result<Arc<Recorder>, JournalError> {
+        match self.recorder_at_work(tenant) {
+            Some(at_work) => Ok(at_work),
+            None => self.recorder(tenant, run).await,
+        }
+    }
+
+    /// The recorder that is at work on the tenant, if there is one.
+    pub fn recorder_at_work(&self, tenant: &str) -> Option<Arc<Recorder>> {
+        self.desks().get(tenant)?.recorder.upgrade()
     }
 
     /// The same for a tenant with open sessions. Its secrets stay out of what is recorded.
@@ -124,8 +146,12 @@ impl Logbook {
         tenant: &str,
         run: RunId,
     ) -> Result<Arc<Recorder>, JournalError> {
+        let seat = Arc::clone(&self.desks().entry(tenant.to_owned()).or_default().seat);
+        let seat = seat.lock_owned().await;
         let history = self.tenant(tenant).await?.unwrap_or_else(|| TenantHistory::new(self.clock.now()));
-        Ok(Arc::new(Recorder::new(Arc::clone(self), tenant.to_owned(), run, history, side)))
+        let recorder = Arc::new(Recorder::new(Arc::clone(self), tenant.to_owned(), run, history, side, seat));
+        self.desks().entry(tenant.to_owned()).or_default().recorder = Arc::downgrade(&recorder);
+        Ok(recorder)
     }
 
     /// The state up to the last record, for [`open`](Self::open). `None` while a recorder is at work, if one has failed, or while a
@@ -147,6 +173,11 @@ impl Logbook {
         if self.content().unwritten.remove(&run).is_some() {
             return Ok(());
         }
+        self.note(run, entry).await
+    }
+
+    /// Records something about a whole run.
+    pub(crate) async fn note(&self, run: RunId, entry: Entry) -> Result<(), JournalError> {
         self.append(run, vec![Draft { at: self.clock.now(), run, tenant: None, entry }]).await
     }
 
@@ -185,6 +216,10 @@ impl Logbook {
         let mut content = self.content();
         content.stale.remove(tenant);
         content.tenants.insert(tenant.to_owned(), overview);
+    }
+
+    fn desks(&self) -> MutexGuard<'_, BTreeMap<String, Desk>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use flowswap_contract::Evidence;
-use futures::future::BoxFuture;
+use futures::{future::BoxFuture, lock::OwnedMutexGuard};
 
 use super::Logbook;
 use crate::{Backend, Draft, Entry, JournalError, Recording, RunId, TenantHistory, last_filter::without_secrets};
@@ -28,6 +28,8 @@ pub struct Recorder {
     look: tokio::sync::Mutex<Look>,
     /// `None` after a failure.
     history: Mutex<Option<Arc<TenantHistory>>>,
+    /// Keeps others from writing about the tenant. Given up last.
+    _seat: OwnedMutexGuard<()>,
 }
 
 /// The records of a look that has found nothing new.
@@ -45,9 +47,10 @@ impl Recorder {
         run: RunId,
         history: TenantHistory,
         side: Option<Arc<dyn Backend>>,
+        seat: OwnedMutexGuard<()>,
     ) -> Self {
         let history = Mutex::new(Some(Arc::new(history)));
-        Self { logbook, tenant, run, side, look: tokio::sync::Mutex::default(), history }
+        Self { logbook, tenant, run, side, look: tokio::sync::Mutex::default(), history, _seat: seat }
     }
 
     /// The state of the tenant, as the journal has it.

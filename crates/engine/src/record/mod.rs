@@ -301,6 +301,21 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         interrupted: bool,
     },
+    /// A person paused the run from another terminal. What it had begun to change, it finished first.
+    RunPaused {
+        /// Who.
+        by: Actor,
+    },
+    /// A person let the run go on.
+    RunUnpaused {
+        /// Who.
+        by: Actor,
+    },
+    /// A person stopped the run from another terminal.
+    RunCanceled {
+        /// Who.
+        by: Actor,
+    },
     /// The run ended normally. A run without this record was interrupted by a crash.
     RunEnded {
         /// The operator stopped it.
@@ -393,6 +408,18 @@ pub fn intent_token(run: RunId, step: &str) -> String {
 }
 
 impl Entry {
+    /// Whether it is about a whole run, and not about one of its tenants.
+    pub fn is_of_run(&self) -> bool {
+        matches!(
+            self,
+            Self::RunStarted { .. }
+                | Self::RunPaused { .. }
+                | Self::RunUnpaused { .. }
+                | Self::RunCanceled { .. }
+                | Self::RunEnded { .. }
+        )
+    }
+
     /// The kind of the entry, as the journal names it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -419,6 +446,9 @@ impl Entry {
             Self::Resolved { .. } => "resolved",
             Self::Abandoned { .. } => "abandoned",
             Self::TenantEnded { .. } => "tenant-ended",
+            Self::RunPaused { .. } => "run-paused",
+            Self::RunUnpaused { .. } => "run-unpaused",
+            Self::RunCanceled { .. } => "run-canceled",
             Self::RunEnded { .. } => "run-ended",
         }
     }

@@ -20,12 +20,6 @@ impl Progress<'_> {
         let done: Vec<Step> =
             self.work()?.done.iter().rev().filter_map(|done| self.planned.step(&done.id).cloned()).collect();
         for step in done.iter().filter(|step| !step.proposal.phase.is_check()) {
-            if self.ports.stop.is_stopped() {
-                return Err(EarlyEnd::InState(
-                    TenantState::RollingBack,
-                    format!("stopped before rolling back step `{}`", step.id),
-                ));
-            }
             match step.proposal.reversibility {
                 Reversibility::Unattended => self.undo(step).await?,
                 Reversibility::Attended => self.wait_for_operator(step, Direction::Back).await?,
@@ -49,6 +43,7 @@ impl Progress<'_> {
         let found = std::mem::take(&mut self.found);
         for (id, outputs) in found {
             let Some(step) = self.planned.step(&id).cloned() else { continue };
+            self.take_turn(&step, Direction::Forward).await?;
             self.begin(&step, Direction::Forward).await?;
             self.succeed(&step, Direction::Forward, outputs, Vec::new()).await?;
         }
@@ -59,6 +54,7 @@ impl Progress<'_> {
         let mut waits = RETRY_WAITS_SECS.iter();
         let mut put_offs = 0..MAX_PUT_OFFS;
         loop {
+            self.take_turn(step, Direction::Back).await?;
             self.expect_unused(step, Direction::Back).await?;
             self.begin(step, Direction::Back).await?;
             let error = match self.call::<ApplyReply>(step, Op::Undo).await {

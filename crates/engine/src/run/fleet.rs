@@ -93,6 +93,11 @@ impl Runner {
     /// Runs a job, unless tenants before it were reason enough not to, and counts its end.
     async fn run_admitted(&self, job: Job, admission: &Admission) -> Result<Ended, JournalError> {
         let name = job.tenant.spec.name.clone();
+        tokio::select! {
+            biased;
+            () = self.ports.stop.stopped() => {}
+            _turn = self.ports.turns.take() => {}
+        }
         let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
         let history = recorder.history()?;
         let candidate = Candidate::new(&job.tenant.spec, job.basis(&history).map(|basis| &**basis.tenant));

@@ -68,7 +68,6 @@ impl Progress<'_> {
     }
 
     async fn take_step(&mut self, step: &Step) -> Result<(), EarlyEnd> {
-        self.ensure_not_stopped(step)?;
         match (step.proposal.phase.is_check(), step.proposal.by) {
             (true, _) => self.check(step).await,
             (false, By::Plugin) => self.carry_out(step).await,
@@ -78,13 +77,6 @@ impl Progress<'_> {
 
     fn is_done(&self, step: &Step) -> bool {
         self.work().is_ok_and(|work| work.is_done(&step.id))
-    }
-
-    fn ensure_not_stopped(&self, step: &Step) -> Result<(), EarlyEnd> {
-        if self.ports.stop.is_stopped() {
-            return Err(EarlyEnd::InState(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
-        }
-        Ok(())
     }
 
     /// Whether a check of an earlier run must run again before the next change. A receipt may have expired. Before the legacy
@@ -104,7 +96,7 @@ impl Progress<'_> {
         let mut waits = TRY_WAITS_SECS.iter();
         let mut put_offs = 0..MAX_PUT_OFFS;
         loop {
-            self.ensure_not_stopped(step)?;
+            self.take_turn(step, Direction::Forward).await?;
             self.expect_unused(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
             let error = match self.call::<ApplyReply>(step, Op::Apply).await {
@@ -122,7 +114,7 @@ impl Progress<'_> {
                 Effect::Unknown => waits.next().copied(),
             };
             let Some(seconds) = wait else { return Err(self.give_up(step, &error)) };
-            // If the run was stopped, `ensure_not_stopped` ends it next.
+            // If the run was stopped, it gets no turn.
             let _ = self.pause_after(&error, seconds).await;
         }
     }
@@ -131,6 +123,7 @@ impl Progress<'_> {
         let waits: &[u64] = if step.proposal.phase == Phase::Confirm { &CONFIRM_WAITS_SECS } else { &[] };
         let mut waits = waits.iter();
         loop {
+            self.take_turn(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
             let reply = match self.call::<TestReply>(step, Op::Test).await {
                 Ok(reply) => reply,

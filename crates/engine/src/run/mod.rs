@@ -21,6 +21,7 @@ mod removal;
 mod reply;
 mod resolve;
 mod settle;
+mod steer;
 mod wait;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -38,7 +39,7 @@ pub use resolve::{Decision, ResolveError, Resolved};
 
 use crate::{
     Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore,
-    SignedApproval, Stop, Tenant, TenantHistory, TenantState, Work,
+    SignedApproval, Stop, Tenant, TenantHistory, TenantState, Turns, Work,
 };
 
 /// The ports that a run needs.
@@ -54,6 +55,8 @@ pub struct Ports {
     pub events: Arc<dyn EventSink>,
     /// The operator's request to stop.
     pub stop: Stop,
+    /// Whether changes may begin.
+    pub turns: Turns,
     /// The person at the terminal.
     pub operator: Arc<dyn Operator>,
     /// Who started the command, recorded as the one who runs, confirms, and decides.
@@ -186,6 +189,11 @@ impl Runner {
     /// The run's id.
     pub fn id(&self) -> RunId {
         self.run
+    }
+
+    /// The ports that it uses.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     /// The journal that it writes to.

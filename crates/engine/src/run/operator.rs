@@ -32,7 +32,10 @@ enum DoneCheck {
 impl Progress<'_> {
     /// Asks a person, unless one is already asked, and returns once flowswap sees the step done.
     pub(super) async fn wait_for_operator(&mut self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
-        if !self.is_asked_for(step, direction) {
+        self.take_turn(step, direction).await?;
+        if self.is_asked_for(step, direction) {
+            self.end_turn();
+        } else {
             self.expect_unused(step, direction).await?;
             self.begin(step, direction).await?;
         }
@@ -44,6 +47,8 @@ impl Progress<'_> {
         if !self.is_asked_for(step, direction) {
             self.ask(step, direction).await?;
         }
+        // A pause does not wait for the person.
+        self.end_turn();
         let mut seen = self.notice(step, check).await?;
         loop {
             let question = self.work()?.question.clone();

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     BackendCall, Direction, Entry, Event, Goal, JournalError, Mode, PlannedTenant, Recorder, Recording, RunId,
-    SecretStore, SecretStoreError, Tenant, TenantHistory, TenantState, Work, compare::seen_by,
+    SecretStore, SecretStoreError, Tenant, TenantHistory, TenantState, Work, compare::seen_by, turns::Turn,
 };
 
 pub(super) struct Progress<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Progress<'a> {
     half_done: bool,
     /// Who is asked, and when it is due.
     pub(super) assignment: Assignment,
+    /// Held while a step is at work, so that a pause waits for its end.
+    turn: Option<Turn>,
 }
 
 impl<'a> Progress<'a> {
@@ -69,6 +71,7 @@ impl<'a> Progress<'a> {
             found: BTreeMap::new(),
             half_done: false,
             assignment: job.assignment,
+            turn: None,
         })
     }
 
@@ -107,7 +110,39 @@ impl<'a> Progress<'a> {
         self.recorder.record(entry).await
     }
 
+    /// Waits until a step may begin: while runs are paused, none does. Returns an error if the run is stopped.
+    ///
+    /// Comes before everything that the step relies on, because a pause can be long.
+    pub(super) async fn take_turn(&mut self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
+        // Whoever waits for a turn must not hold one.
+        self.turn = None;
+        let stop = self.ports.stop.clone();
+        self.turn = tokio::select! {
+            biased;
+            () = stop.stopped() => None,
+            turn = self.ports.turns.take() => Some(turn),
+        };
+        if self.turn.is_some() {
+            return Ok(());
+        }
+        let doing = match direction {
+            Direction::Forward => "",
+            Direction::Back => "rolling back ",
+        };
+        let reason = format!("stopped before {doing}step `{}`", step.id);
+        Err(EarlyEnd::InState(self.interrupted_state(), reason))
+    }
+
+    /// Ends the turn: until the next one, nothing is changed.
+    pub(super) fn end_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Records that a step begins. It must have a turn.
     pub(super) async fn begin(&mut self, step: &Step, direction: Direction) -> Result<(), JournalError> {
+        if self.turn.is_none() {
+            return Err(JournalError::invalid("a step began without a turn"));
+        }
         self.ports.events.emit(Event::StepStarted {
             tenant: self.name().to_owned(),
             step: step.id.clone(),
@@ -145,6 +180,7 @@ impl<'a> Progress<'a> {
         };
         let outputs = Arc::new(outputs);
         self.record(Entry::StepEnded { step: step.id.clone(), direction, outputs, evidence }).await?;
+        self.end_turn();
         self.ports.events.emit(event);
         Ok(())
     }
@@ -170,6 +206,7 @@ impl<'a> Progress<'a> {
         let event = Event::StepFailed { tenant: self.name().to_owned(), step: step.id.clone(), direction, message };
         let TestReply { outputs, evidence, .. } = seen;
         self.record(Entry::StepFailed { step: step.id.clone(), direction, error, evidence, outputs }).await?;
+        self.end_turn();
         self.ports.events.emit(event);
         Ok(())
     }

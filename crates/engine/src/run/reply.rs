@@ -86,7 +86,7 @@ pub enum OperatorError {
 impl Runner {
     /// Records that a person confirmed the open run sheet. The next run of the tenant checks it.
     pub async fn confirm(&self, tenant: &str, note: Option<String>) -> Result<(), OperatorError> {
-        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
+        let recorder = self.ports.logbook.recorder_to_join(tenant, self.run).await?;
         let history = recorder.history()?;
         let step = open_step(&history)?;
         self.refuse_secret_in(note.as_deref().unwrap_or_default(), &history).await?;
@@ -95,7 +95,7 @@ impl Runner {
 
     /// Records that a person declined the open run sheet.
     pub async fn decline(&self, tenant: &str, reason: String) -> Result<(), OperatorError> {
-        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
+        let recorder = self.ports.logbook.recorder_to_join(tenant, self.run).await?;
         let history = recorder.history()?;
         let step = open_step(&history)?;
         self.refuse_secret_in(&reason, &history).await?;

@@ -51,7 +51,7 @@ async fn fleet() -> TestFleet {
     TestFleet::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-fn number(variable: &str, otherwise: u32) -> u32 {
+pub(crate) fn number(variable: &str, otherwise: u32) -> u32 {
     std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap_or_else(|e| panic!("{variable}: {e}")))
 }
 

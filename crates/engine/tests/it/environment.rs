@@ -13,7 +13,7 @@ use std::{
 use flowswap_contract::{Effect, Handle, Op};
 use flowswap_engine::{
     Actor, Clock, Draft, Event, EventSink, Journal, JournalError, Logbook, NoOperator, Operator, Ports, Position,
-    Record, Records, Secret, SecretStore, SecretStoreError, StopSwitch, Visitor,
+    Record, Records, Secret, SecretStore, SecretStoreError, StopSwitch, Turns, Visitor,
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -58,6 +58,7 @@ pub(crate) struct Environment {
     /// Whether the secret store fails.
     pub(crate) custody_fails: Mutex<bool>,
     pub(crate) stop: StopSwitch,
+    pub(crate) turns: Turns,
     /// Who is at the terminal.
     pub(crate) operator: Mutex<Arc<dyn Operator>>,
     pub(crate) events: Mutex<Vec<Event>>,
@@ -98,6 +99,7 @@ impl Environment {
             appends: AtomicUsize::default(),
             custody_fails: Mutex::default(),
             stop: StopSwitch::default(),
+            turns: Turns::default(),
             operator: Mutex::new(Arc::new(NoOperator)),
             events: Mutex::default(),
             latency: Mutex::default(),
@@ -116,6 +118,7 @@ impl Environment {
             clock: self.clone(),
             events: self.clone(),
             stop: self.stop.listen(),
+            turns: self.turns.clone(),
             operator: self.operator.lock().unwrap().clone(),
             actor: Actor::user("alice"),
         }

@@ -22,6 +22,7 @@ mod laws;
 mod logbook;
 mod operator;
 mod org;
+mod pause;
 mod person;
 mod plan_file;
 mod plan_lint;

@@ -57,6 +57,9 @@ fn line(entry: &Entry) -> String {
         Entry::TenantEnded { state, reason, .. } => {
             format!("end: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
         }
+        Entry::RunPaused { by } => format!("paused by {by}"),
+        Entry::RunUnpaused { by } => format!("unpaused by {by}"),
+        Entry::RunCanceled { by } => format!("canceled by {by}"),
         Entry::RunEnded { interrupted, .. } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),
     }
 }
