@@ -8,6 +8,8 @@
 mod support;
 
 mod approvals;
+/// Another terminal reaches the command that is at work.
+mod at_work;
 /// The beliefs about the outside on which the proofs rely, made false alone and in pairs.
 mod beliefs;
 /// The simulator in one terminal and the commands in another, as in `try-it.md`.

@@ -145,6 +145,20 @@ pub(crate) enum Command {
     /// Continue what runs that were interrupted or stopped have not finished.
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
+    /// Pause the command that is at work
+    ///
+    /// Run it in another terminal. The steps that have begun are done first. After that, the command changes nothing until
+    /// `flowswap unpause`.
+    #[command(after_help = examples::PAUSE)]
+    Pause,
+    /// Let a paused command go on.
+    #[command(after_help = examples::UNPAUSE)]
+    Unpause,
+    /// Stop the command that is at work
+    ///
+    /// Run it in another terminal. The steps that have begun are done first, as after Ctrl-C. Returns once the command has ended.
+    #[command(after_help = examples::CANCEL)]
+    Cancel,
     /// Show the state of every tenant and the command to run next.
     #[command(after_help = examples::STATUS)]
     Status(Select),

@@ -3,12 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use flowswap_config::Config;
 use flowswap_engine::{
     Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
-    Snapshot, Stop, TenantHistory, Visitor,
+    Snapshot, Stop, StopSwitch, TenantHistory, Turns, Visitor,
 };
 use flowswap_host::{Listen, trusted_temp_dir};
 use flowswap_store::{
@@ -24,6 +25,7 @@ use crate::{
         text::Text,
         times,
     },
+    door::AtWork,
     exit::{Exit, Failure},
     fetch::Fetcher,
     identity, interrupt,
@@ -35,6 +37,18 @@ use crate::{
 /// What to do when the state cannot be opened.
 pub(crate) const NOTHING_DONE: &str = "nothing was done; make the folder writable, and run the same command again";
 
+/// How often to look for the door of a command that has just opened the journal, and how long to wait in between.
+const DOOR_TRIES: usize = 50;
+const DOOR_WAIT: Duration = Duration::from_millis(100);
+
+/// Who can write to the journal.
+pub(crate) enum Writer {
+    /// This process.
+    Here(Box<Ports>),
+    /// Another process, which is at work.
+    AtWork(AtWork),
+}
+
 /// What every command gets.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -44,6 +58,8 @@ pub(crate) struct Context {
     pub(crate) terminal: Terminal,
     /// Set once the user asks to stop.
     pub(crate) stop: Stop,
+    /// Sets it.
+    pub(crate) switch: StopSwitch,
     /// What shows the progress of the work.
     pub(crate) current: CurrentProgress,
     /// Fetches the secrets that the configuration refers to.
@@ -61,8 +77,17 @@ impl Context {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let terminal = Terminal::new(&global);
         let progress = CurrentProgress::default();
-        let stop = interrupt::listen(terminal, progress.clone()).map_err(Failure::at("listen for Ctrl-C"))?;
-        Ok(Self { stop, global, terminal, current: progress, fetcher: Fetcher::new(terminal), listen: None })
+        let switch = StopSwitch::default();
+        interrupt::listen(terminal, progress.clone(), switch.clone()).map_err(Failure::at("listen for Ctrl-C"))?;
+        Ok(Self {
+            stop: switch.listen(),
+            switch,
+            global,
+            terminal,
+            current: progress,
+            fetcher: Fetcher::new(terminal),
+            listen: None,
+        })
     }
 
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.
@@ -118,6 +143,23 @@ impl Context {
         Ok(self.ports_over(write_logbook(self.terminal, config).await?, Arc::new(secrets), events))
     }
 
+    /// The ports of a run, or the command that is at work on this state and can do something small meanwhile.
+    pub(crate) async fn ports_or_door(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Writer, Failure> {
+        let mut tries = 0..DOOR_TRIES;
+        loop {
+            if let Some(at_work) = AtWork::find(config, &self.global).await? {
+                return Ok(Writer::AtWork(at_work));
+            }
+            match self.run_ports(config, Arc::clone(&events)).await {
+                // A command opens its door a little later than the journal, and closes it a little earlier.
+                Err(failure) if is_in_use(&failure) && tries.next().is_some() => {
+                    tokio::time::sleep(DOOR_WAIT).await;
+                }
+                ports => return Ok(Writer::Here(Box::new(ports?))),
+            }
+        }
+    }
+
     fn ports_over(&self, logbook: Arc<Logbook>, secrets: Arc<dyn SecretStore>, events: Arc<dyn EventSink>) -> Ports {
         Ports {
             logbook,
@@ -125,6 +167,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
+            turns: Turns::default(),
             operator: Arc::new(NoOperator),
             actor: self.actor(),
         }
@@ -286,7 +329,9 @@ const NO_LOCKS_HINT: &str = "this file system has no locks, so two flowswap proc
 fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let doing = format!("open the journal `{}`", path.display());
     let hint = match &error {
-        JournalError::InUse { .. } => "wait until it ends, or stop it; `flowswap status` works meanwhile",
+        JournalError::InUse { .. } => {
+            "wait until it ends, or stop it with `flowswap cancel`; `flowswap status` works meanwhile"
+        }
         error if has_no_locks(error) => NO_LOCKS_HINT,
         JournalError::Storage { .. } => NOTHING_DONE,
         JournalError::Damaged { .. }
@@ -303,6 +348,18 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
         error => Failure::at(doing)(error),
     }
     .hint(hint)
+}
+
+/// Whether another process writes to the journal.
+pub(crate) fn is_in_use(failure: &Failure) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(failure.error.as_ref());
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(JournalError::InUse { .. })) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn hint_at_audit(failure: Failure) -> Failure {

@@ -89,6 +89,22 @@ pub(crate) const RESUME: &str = r#"Examples:
   # Continue it without being asked
   flowswap resume --yes"#;
 
+pub(crate) const PAUSE: &str = r#"Examples:
+  # Look closer before an apply goes on
+  flowswap pause
+  # Let it go on, or stop it
+  flowswap unpause
+  flowswap cancel"#;
+
+pub(crate) const UNPAUSE: &str = r#"Examples:
+  # Let the apply go on
+  flowswap unpause"#;
+
+pub(crate) const CANCEL: &str = r#"Examples:
+  # Stop an apply, and see what is left
+  flowswap cancel
+  flowswap status"#;
+
 pub(crate) const STATUS: &str = r#"Examples:
   # Show all tenants
   flowswap status

@@ -225,9 +225,12 @@ async fn run_secret_programs(
 ) -> BTreeMap<SecretRef, Result<Secret, String>> {
     let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
     let references = sides.flat_map(|side| side.secrets.values());
-    let programs: BTreeSet<&SecretRef> =
-        references.filter(|reference| matches!(reference, SecretRef::Command(_))).collect();
-    let running = programs.into_iter().map(|program| async { (program.clone(), fetcher.credential(program).await) });
+    let programs: BTreeSet<SecretRef> =
+        references.filter(|reference| matches!(reference, SecretRef::Command(_))).cloned().collect();
+    let running = programs.into_iter().map(|program| async move {
+        let printed = fetcher.credential(&program).await;
+        (program, printed)
+    });
     stream::iter(running).buffer_unordered(at_once).collect().await
 }
 

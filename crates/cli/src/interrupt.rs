@@ -2,18 +2,16 @@
 
 use std::io;
 
-use flowswap_engine::{Stop, StopSwitch};
+use flowswap_engine::StopSwitch;
 
 use crate::{display::progress::CurrentProgress, exit::Exit, terminal::Terminal};
 
-/// Listens for Ctrl-C and SIGTERM from now on: a signal right after this call counts too.
+/// Listens for Ctrl-C and SIGTERM from now on, and turns the switch: a signal right after this call counts too.
 ///
 /// # Errors
 ///
 /// If the system refuses the handlers.
-pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress) -> io::Result<Stop> {
-    let switch = StopSwitch::default();
-    let stop = switch.listen();
+pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress, switch: StopSwitch) -> io::Result<()> {
     // Not in the task: it may start late, and until then a signal would end the process in the middle of a step.
     let mut signals = Signals::install()?;
     tokio::spawn(async move {
@@ -24,7 +22,7 @@ pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress) -> io::Resul
         progress.say_stopped(terminal);
         std::process::exit(Exit::Interrupted as i32);
     });
-    Ok(stop)
+    Ok(())
 }
 
 #[cfg(unix)]

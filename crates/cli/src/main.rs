@@ -7,6 +7,7 @@ mod clipboard;
 mod commands;
 mod context;
 mod display;
+mod door;
 mod examples;
 mod exit;
 mod fetch;

@@ -3,7 +3,7 @@
 use flowswap_contract::{Evidence, Level};
 use serde::Serialize;
 
-use crate::{Direction, RunId, TenantState};
+use crate::{Actor, Direction, RunId, TenantState};
 
 /// Receives events. Must not block.
 pub trait EventSink: Send + Sync {
@@ -30,6 +30,21 @@ pub enum Event {
         concurrency: usize,
         /// How many tenants may fail.
         limit: usize,
+    },
+    /// A person paused the run from another terminal, and everything that it had begun has ended.
+    RunPaused {
+        /// Who.
+        by: Actor,
+    },
+    /// A person let the run go on.
+    RunUnpaused {
+        /// Who.
+        by: Actor,
+    },
+    /// A person stopped the run from another terminal.
+    RunCanceled {
+        /// Who.
+        by: Actor,
     },
     /// A run started to work on a tenant.
     TenantStarted {

@@ -73,5 +73,5 @@ pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
-pub use turns::Turns;
+pub use turns::{Pace, Paused, Turns};
 pub use wave::{Opening, Wave};

@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-/// Stops a run. Running steps finish. Nothing new starts, and no back-off is waited out.
-#[derive(Debug)]
+/// Stops a run. Copies are the same switch. Running steps finish. Nothing new starts, and no back-off is waited out.
+#[derive(Debug, Clone)]
 pub struct StopSwitch(watch::Sender<bool>);
 
 /// The listening end of a [`StopSwitch`].

@@ -82,6 +82,12 @@ impl StateDir {
         self.root.join("plans").join(format!("{digest}.json"))
     }
 
+    /// The socket at which a command that is at work takes requests. Its path can be too long for a socket, so nobody uses it
+    /// as it is.
+    pub fn door(&self) -> PathBuf {
+        self.root.join("at-work.sock")
+    }
+
     /// The folder of the secrets.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

@@ -24,7 +24,7 @@ const SYNC: Duration = Duration::from_secs(300);
 
 /// A lab with tenants whose directories a person reconnects. Tests move its clock, and every tenant's group has a
 /// second directory.
-fn lab(tenants: usize) -> Lab {
+pub(crate) fn lab(tenants: usize) -> Lab {
     Lab::new(world(tenants))
 }
 

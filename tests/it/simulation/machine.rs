@@ -148,6 +148,7 @@ impl Machine {
             clock: clock.clone(),
             events: Arc::new(DiscardEvents),
             stop: self.fate.stop(),
+            turns: flowswap_engine::Turns::default(),
             operator: Arc::new(flowswap_engine::NoOperator),
             actor: Actor::user("operator"),
         };

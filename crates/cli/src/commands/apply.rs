@@ -180,7 +180,7 @@ impl Migration<'_> {
         });
         let signed = approvals.map(Approvals::signed).unwrap_or_default();
         let runner = started::runner(ports).approved_by(signed);
-        started::run_jobs(config, runner, &progress, Goal::Swapped, jobs, lost).await
+        started::run_jobs(context, config, runner, &progress, Goal::Swapped, jobs, lost).await
     }
 }
 

@@ -1,8 +1,7 @@
 //! `flowswap decline`: records that nobody will carry out the run sheet, and why.
 
-use std::sync::Arc;
-
-use serde::Serialize;
+use flowswap_engine::Runner;
+use serde::{Deserialize, Serialize};
 
 use super::{
     confirm::to_failure,
@@ -11,15 +10,16 @@ use super::{
 };
 use crate::{
     args::DeclineArgs,
-    context::{Context, read_logbook, read_tenant},
+    context::{Context, Writer, read_logbook, read_tenant},
     display::text::{Text, text},
+    door::Ask,
     exit::{Exit, Failure},
     selection,
 };
 
 /// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Report {
     name: String,
     step: String,
     state: Option<flowswap_engine::TenantState>,
@@ -32,23 +32,31 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
     let chosen = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
     chosen.ask(context, "Decline the run sheets of", args.yes)?;
     let names = chosen.names;
-    let ports = context.run_ports(&config, context.progress()).await?;
-    let logbook = Arc::clone(&ports.logbook);
+    let reason = args.reason.trim();
+    let declined: Vec<Report> = match context.ports_or_door(&config, context.progress()).await? {
+        Writer::Here(ports) => record(&started::runner(*ports), &names, reason).await?,
+        Writer::AtWork(at_work) => at_work.ask(Ask::Decline { tenants: names, reason: reason.to_owned() }).await?,
+    };
+    let shown = || declined.iter().map(text).collect();
+    context.terminal.report_tenants(args.select.is_one_name(), &declined, shown)?;
+    Ok(Exit::Done)
+}
+
+/// Records that nobody will carry out these run sheets. Either all of them are open, or nothing is recorded.
+pub(super) async fn record(runner: &Runner, names: &[String], reason: &str) -> Result<Vec<Report>, Failure> {
+    let logbook = runner.logbook();
     let mut steps = Vec::new();
-    for name in &names {
-        steps.push(open_question(name, read_tenant(&logbook, name).await?.as_ref())?.step.clone());
+    for name in names {
+        steps.push(open_question(name, read_tenant(logbook, name).await?.as_ref())?.step.clone());
     }
-    let runner = started::runner(ports);
     let mut declined = Vec::new();
     for (name, step) in names.iter().zip(steps) {
-        runner.decline(name, args.reason.trim().to_owned()).await.map_err(to_failure)?;
+        runner.decline(name, reason.to_owned()).await.map_err(to_failure)?;
         let tenant = logbook.overview(name);
         let next = tenant.as_ref().and_then(|tenant| status::next_command(name, tenant));
         declined.push(Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next });
     }
-    let shown = || declined.iter().map(text).collect();
-    context.terminal.report_tenants(args.select.is_one_name(), &declined, shown)?;
-    Ok(Exit::Done)
+    Ok(declined)
 }
 
 fn text(report: &Report) -> Text {

@@ -179,6 +179,8 @@ fn describe(entry: &Entry) -> Option<String> {
     let back = |direction: &Direction| if *direction == Direction::Back { "roll back " } else { "" };
     Some(match entry {
         Entry::RunStarted { .. } | Entry::RunEnded { .. } => return None,
+        // They are about no tenant.
+        Entry::RunPaused { .. } | Entry::RunUnpaused { .. } | Entry::RunCanceled { .. } => return None,
         Entry::RequestIntended { .. } | Entry::RequestEnded { .. } => return None,
         // Later records of the step say how it ended. Without them, it was cut off, and the next run says so.
         Entry::StepStarted { .. } => return None,

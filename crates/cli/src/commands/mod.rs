@@ -5,6 +5,7 @@ mod apply;
 mod approvals;
 mod approve;
 mod audit;
+mod cancel;
 mod check;
 mod completions;
 mod confirm;
@@ -13,6 +14,7 @@ mod conformance;
 mod decline;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod desk;
 mod detect;
 mod diff;
 mod evidence;
@@ -24,6 +26,7 @@ mod history;
 mod init;
 mod next;
 mod outstanding;
+mod pause;
 mod plan;
 mod plugins;
 pub(crate) mod record;
@@ -44,6 +47,7 @@ mod started;
 mod statement;
 mod status;
 mod stuck;
+mod unpause;
 mod watch;
 
 use crate::{
@@ -65,6 +69,9 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Approvals(file) => approvals::run(&context, &file),
         Command::Apply(args) => apply::run(&context, &args).await,
         Command::Resume(args) => resume::run(&context, &args).await,
+        Command::Pause => pause::run(&context).await,
+        Command::Unpause => unpause::run(&context).await,
+        Command::Cancel => cancel::run(&context).await,
         Command::Status(select) => status::run(&context, &select).await,
         Command::Next(args) => next::run(&context, &args).await,
         Command::Sheet(args) => sheet::run(&context, &args).await,

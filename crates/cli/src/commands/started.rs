@@ -12,7 +12,7 @@ use flowswap_engine::{
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
 
-use super::run_report::Report;
+use super::{desk, run_report::Report};
 use crate::{
     args::{AcceptChanges, StartedTenants},
     context::{Context, keep_snapshot, read_tenant},
@@ -200,13 +200,14 @@ pub(crate) async fn execute(
     jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
     lost: Lost,
 ) -> Result<Exit, Failure> {
-    let (report, exit) = run_jobs(config, runner, progress, goal, jobs, lost).await?;
+    let (report, exit) = run_jobs(context, config, runner, progress, goal, jobs, lost).await?;
     report.print(context)?;
     Ok(exit)
 }
 
 /// Runs the jobs and reports their outcomes, and those of the lost tenants, which are refused. Prints nothing.
 pub(crate) async fn run_jobs(
+    context: &Context,
     config: &Config,
     runner: Runner,
     progress: &Progress,
@@ -216,25 +217,53 @@ pub(crate) async fn run_jobs(
 ) -> Result<(Report, Exit), Failure> {
     let logbook = Arc::clone(runner.logbook());
     let runner = runner.refusing(lost.into_iter().map(unreachable).collect());
-    let summary = carry_out(config, &runner, goal, jobs).await;
+    let summary = carry_out_openly(context, config, &runner, goal, jobs).await;
     progress.clear();
     keep_snapshot(config, &logbook);
     let summary = summary?;
-    let mut report = Report::of(runner.id(), &summary, config.run.max_failures, goal);
+    let report = report_on(config, &logbook, runner.id(), &summary, goal).await?;
+    Ok((report, exit_of(&summary)))
+}
+
+/// The report on a run.
+pub(crate) async fn report_on(
+    config: &Config,
+    logbook: &Logbook,
+    run: RunId,
+    summary: &Summary,
+    goal: Goal,
+) -> Result<Report, Failure> {
+    let mut report = Report::of(run, summary, config.run.max_failures, goal);
     // The engine's reasons do not name rules; only the evidence has them.
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
-        row.rules = read_tenant(&logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
+        row.rules = read_tenant(logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
     }
     let is_configured = |name: &str| config.tenant(name).is_some();
     for row in &mut report.tenants {
         row.find_next(goal, logbook.overview(&row.name).as_ref(), is_configured(&row.name), summary.interrupted);
     }
-    Ok((report, exit_of(&summary)))
+    Ok(report)
 }
 
 fn unreachable((tenant, goal): (String, Goal)) -> Unreachable {
     let reason = "the configuration no longer has the tenant: add it again to continue it".to_owned();
     Unreachable { tenant, goal, reason }
+}
+
+/// Runs the jobs. Meanwhile, the same user can reach the run from other terminals.
+pub(crate) async fn carry_out_openly(
+    context: &Context,
+    config: &Config,
+    runner: &Runner,
+    goal: Goal,
+    jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
+) -> Result<Summary, Failure> {
+    let door = desk::open(context, config, runner, goal);
+    let summary = carry_out(config, runner, goal, jobs).await;
+    if let Some(door) = door {
+        door.close().await;
+    }
+    summary
 }
 
 /// Runs the jobs.

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use flowswap_config::Config;
 use flowswap_contract::Phase;
-use flowswap_engine::{Clock, Direction, Intent, Overview, Refusal, TenantState, Verdict};
+use flowswap_engine::{Clock, Direction, Intent, Overview, Pace, Refusal, TenantState, Verdict};
 use flowswap_host::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{abandon, outstanding::Outstanding};
+use super::{abandon, desk::Doing, outstanding::Outstanding};
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_logbook, read_tenant},
@@ -17,6 +18,7 @@ use crate::{
         text::{Text, text},
         times, tone_of_state,
     },
+    door::{Ask, AtWork},
     exit::{Exit, Failure},
     full_command, selection,
     soak::Soak,
@@ -26,6 +28,9 @@ use crate::{
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
 struct Report {
+    /// The command that is at work, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_work: Option<Doing>,
     tenants: Vec<Row>,
 }
 
@@ -64,7 +69,11 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let logbook = read_logbook(&config).await?;
     let mut known = logbook.overviews();
     let soak = Soak::of(&config);
-    let mut report = Report { tenants: Vec::new() };
+    let at_work = at_work(context, &config).await;
+    if let Some(doing) = &at_work {
+        context.terminal.say(describe(doing));
+    }
+    let mut report = Report { at_work, tenants: Vec::new() };
     for name in &selection::select(&config, &logbook, args)?.names {
         let tenant = known.remove(name);
         let history = match tenant.as_ref().map(|tenant| tenant.state) {
@@ -76,6 +85,23 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(Exit::Done)
+}
+
+/// What the command does that is at work, if one is. A status must not fail because of it.
+async fn at_work(context: &Context, config: &Config) -> Option<Doing> {
+    AtWork::find(config, &context.global).await.ok()??.ask(Ask::Look).await.ok()
+}
+
+fn describe(doing: &Doing) -> Text {
+    let Doing { command, by, since, pace, .. } = doing;
+    let pace = match pace {
+        Pace::Running => Text::default(),
+        Pace::Pausing => "; it is about to pause".into(),
+        Pace::Paused(paused) => {
+            text!("; paused by {} since {}; to go on: flowswap unpause", paused.by, paused.at)
+        }
+    };
+    text!("`flowswap {}` is at work here, started by {} at {}{}", command, by, since, pace)
 }
 
 impl Row {

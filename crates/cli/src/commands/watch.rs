@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     args::{AcceptChanges, WatchArgs},
-    context::{Context, SystemClock, cannot_read, keep_snapshot, read_logbook, read_tenant},
+    context::{Context, SystemClock, cannot_read, is_in_use, keep_snapshot, read_logbook, read_tenant},
     display::{
         progress::Progress,
         table,
@@ -200,21 +200,10 @@ async fn continue_tenants(
         }
         let fleet = Fleet::open(context, config, &waiting, &ports).await?;
         let jobs = started::jobs(config, fleet, RunPurpose::to(goal).accepting(changes));
-        started::carry_out(config, &started::runner(ports), goal, jobs).await?;
+        started::carry_out_openly(context, config, &started::runner(ports), goal, jobs).await?;
         keep_snapshot(config, &logbook);
     }
     Ok(())
-}
-
-fn is_in_use(failure: &Failure) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(failure.error.as_ref());
-    while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(flowswap_engine::JournalError::InUse { .. })) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// Shows only the events that do not repeat at every check.

@@ -45,7 +45,7 @@ impl Question {
 }
 
 /// A person's confirmation that a step is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Claim {
     /// Who.
     pub by: Actor,

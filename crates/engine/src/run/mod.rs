@@ -36,6 +36,7 @@ pub use gate::Gate;
 pub use halt::{Halt, Pause};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore,
@@ -117,7 +118,8 @@ impl Job {
 }
 
 /// The result of a run for one tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// The run worked on it and left it in this state.
     Ended {

@@ -114,7 +114,7 @@ impl<'a> Progress<'a> {
     ///
     /// Comes before everything that the step relies on, because a pause can be long.
     pub(super) async fn take_turn(&mut self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
-        // Whoever waits for a turn must not hold one.
+        // A tenant that waits for a turn must not hold one.
         self.turn = None;
         let stop = self.ports.stop.clone();
         self.turn = tokio::select! {

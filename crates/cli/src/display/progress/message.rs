@@ -31,6 +31,12 @@ pub(super) fn describe(event: &Event, step: Option<&str>) -> Option<Message> {
             let why = text!("so that hardly more than {} can fail (`max_failures`)", limit);
             message(1, text!("{} at a time, {}", tenants(*count), why))
         }
+        Event::RunPaused { by } => {
+            let paused = paint(Tone::Care, "paused");
+            message(0, text!("{} by {}: nothing is changed until somebody runs flowswap unpause", paused, by))
+        }
+        Event::RunUnpaused { by } => message(0, text!("{} let the run go on", by)),
+        Event::RunCanceled { by } => message(0, text!("{} stops the run from another terminal", by)),
         Event::StepEnded { tenant, step, direction, .. } => {
             message(1, text!("{}: {}{} done", tenant, step, rollback(*direction)))
         }

@@ -45,6 +45,7 @@ fn overall(tally: &Tally, now: Duration) -> Text {
     }
     match tally.time_left(now) {
         _ if tally.is_stopping => line += text!("  {}", paint(Tone::Care, "stopping")),
+        _ if tally.is_paused => line += text!("  {}", paint(Tone::Care, "paused")),
         Some(left) => line += text!("  {} left", times::short(left)),
         None => {}
     }

@@ -19,6 +19,8 @@ pub(super) struct Tally {
     pub(super) running: Vec<Running>,
     /// Whether the work is a run, which the journal records.
     pub(super) is_run: bool,
+    /// Somebody paused the run.
+    pub(super) is_paused: bool,
     /// Somebody asked to stop.
     pub(super) is_stopping: bool,
     begun: Option<Duration>,
@@ -95,6 +97,9 @@ impl Tally {
                 self.end(tenant);
             }
             Event::TenantSkipped { tenant, .. } => self.running.retain(|running| running.tenant != *tenant),
+            Event::RunPaused { .. } => self.is_paused = true,
+            Event::RunUnpaused { .. } => self.is_paused = false,
+            Event::RunCanceled { .. } => self.is_stopping = true,
             Event::FewerAtOnce { .. }
             | Event::StepEnded { .. }
             | Event::StepFailed { .. }
@@ -117,7 +122,8 @@ impl Tally {
     /// How long the rest takes, if it goes on like this.
     pub(super) fn time_left(&self, now: Duration) -> Option<Duration> {
         let left = self.total.saturating_sub(self.done) as f64;
-        Some(Duration::from_secs_f64(left * 60.0 / self.rate(now)?)).filter(|_| left > 0.0 && !self.is_stopping)
+        Some(Duration::from_secs_f64(left * 60.0 / self.rate(now)?))
+            .filter(|_| left > 0.0 && !self.is_stopping && !self.is_paused)
     }
 
     fn change(&mut self, tenant: &str, change: impl FnOnce(&mut Running)) {

@@ -1,0 +1,21 @@
+//! `flowswap cancel`: stops the command that is at work, from another terminal, as Ctrl-C would. Returns once it has ended.
+
+use super::{desk::Doing, pause::find};
+use crate::{
+    context::Context,
+    display::text::text,
+    exit::{Exit, Failure},
+};
+
+pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
+    let at_work = find(context, "cancel").await?;
+    context.terminal.say("waiting until the steps that have begun are done, and the command has ended");
+    let doing: Doing = at_work.cancel().await?;
+    context.terminal.report(&doing, || {
+        text!(
+            "stopped `flowswap {}`; what it had begun is done\nnext: flowswap status, or flowswap resume\n",
+            doing.command
+        )
+    })?;
+    Ok(Exit::Done)
+}
