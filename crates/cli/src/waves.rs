@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_config::{Config, Pick, REST, Selector, WaveOrder, WaveRule};
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Opening, Plan, PlannedTenant, Severity, Wave};
+use flowswap_engine::{Opening, Plan, PlannedTenant, Requirement, Severity, Wave};
 use flowswap_report::PlanReport;
 use jiff::SignedDuration;
 
@@ -66,7 +66,7 @@ fn choose(tenants: &[Ready<'_>]) -> Vec<Wave> {
     let tenth: Vec<_> = left.drain(..tenth).collect();
     let waves = [(CANARY, canaries), (TENTH, tenth), (REST, left)];
     let waves = waves.into_iter().filter(|(_, tenants)| !tenants.is_empty());
-    waves.map(|(name, tenants)| wave(name, Opening::Swapped, &tenants)).collect()
+    waves.map(|(name, tenants)| wave(name, Opening::Swapped, None, &tenants)).collect()
 }
 
 /// Fills the waves of the configuration, one after the other. The last one is called `rest` and takes what is left.
@@ -90,17 +90,18 @@ fn fill(rules: &[WaveRule], tenants: &[Ready<'_>], config: &Config) -> Result<Ve
             Pick::Rest => std::mem::take(&mut left),
         };
         if !taken.is_empty() {
-            waves.push(wave(&rule.name, rule.opens_after, &taken));
+            waves.push(wave(&rule.name, rule.opens_after, rule.requires, &taken));
         }
     }
     if !left.is_empty() {
-        waves.push(wave(REST, Opening::Swapped, &sorted(left, WaveOrder::DaysLeft)));
+        waves.push(wave(REST, Opening::Swapped, None, &sorted(left, WaveOrder::DaysLeft)));
     }
     Ok(waves)
 }
 
-fn wave(name: &str, opens_after: Opening, tenants: &[&Ready<'_>]) -> Wave {
-    Wave { name: name.to_owned(), opens_after, tenants: tenants.iter().map(|it| it.planned.name.clone()).collect() }
+fn wave(name: &str, opens_after: Opening, requires: Option<Requirement>, tenants: &[&Ready<'_>]) -> Wave {
+    let tenants = tenants.iter().map(|it| it.planned.name.clone()).collect();
+    Wave { name: name.to_owned(), opens_after, requires, tenants }
 }
 
 fn sorted<'a, 'p>(mut tenants: Vec<&'a Ready<'p>>, order: WaveOrder) -> Vec<&'a Ready<'p>> {

@@ -1,6 +1,6 @@
 //! `[[wave]]`: in which parts, and in which order, plans migrate their tenants.
 
-use flowswap_engine::Opening;
+use flowswap_engine::{Opening, Requirement};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -19,6 +19,8 @@ pub struct WaveRule {
     pub order: WaveOrder,
     /// What the waves before must have reached.
     pub opens_after: Opening,
+    /// What must be shown before it opens.
+    pub requires: Option<Requirement>,
 }
 
 /// Which of the tenants that are left a wave takes.
@@ -61,7 +63,7 @@ pub enum WaveOrder {
     Inventory,
 }
 
-const KEYS: [&str; 4] = ["name", "pick", "order", "opens_after"];
+const KEYS: [&str; 5] = ["name", "pick", "order", "opens_after", "requires"];
 const SELECTOR_KEYS: [&str; 5] = ["tenants", "owner", "labels", "finding", "except"];
 
 /// The wave of all tenants that no other takes. It need not be configured.
@@ -120,7 +122,8 @@ impl Reader {
         );
         let opens_after = table.get("opens_after").and_then(|entry| self.read_opening(entry));
         let (order, opens_after) = (order.unwrap_or_default(), opens_after.unwrap_or_default());
-        Some(WaveRule { name: name.to_owned(), pick, order, opens_after })
+        let requires = self.word(table, "requires", &[("rehearsal", Requirement::Rehearsal)]);
+        Some(WaveRule { name: name.to_owned(), pick, order, opens_after, requires })
     }
 
     fn read_pick(&mut self, entry: &Entry) -> Option<Pick> {

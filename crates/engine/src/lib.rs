@@ -19,6 +19,7 @@ mod plan;
 mod planning;
 mod ports;
 mod record;
+mod rehearsal;
 mod run;
 mod run_id;
 mod secret;
@@ -61,6 +62,7 @@ pub use ports::{
 pub use record::{
     Draft, Entry, OutcomeCount, Record, RequestOutcome, RunOutcome, RunScope, SignedApproval, intent_token,
 };
+pub use rehearsal::{Course, Rehearsal, Rehearsed};
 pub use run::{
     AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Gate, Halt, Job,
     NoOperator, Operator, OperatorError, OperatorReply, Outcome, Pause, Ports, ResolveError, Resolved, Runner, STOPPED,
@@ -74,4 +76,4 @@ pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, 
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
 pub use turns::{Pace, Paused, Turns};
-pub use wave::{Opening, Wave};
+pub use wave::{Opening, Requirement, Wave};

@@ -13,8 +13,25 @@ pub struct Wave {
     pub name: String,
     /// When it opens. It says nothing about the first wave, which is always open.
     pub opens_after: Opening,
+    /// What must be shown before it opens, also for the first wave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires: Option<Requirement>,
     /// The names of its tenants. Every tenant with steps is in one wave.
     pub tenants: Vec<String>,
+}
+
+/// What must be shown before a wave opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// A rehearsal for each kind of its tenants, with the plugins of the plan.
+    Rehearsal,
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rehearsal")
+    }
 }
 
 /// What the waves before must have reached so that a wave opens.

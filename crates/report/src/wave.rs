@@ -15,7 +15,7 @@ const MOST_NAMES: usize = 5;
 pub struct WaveLine {
     /// Its name.
     pub name: String,
-    /// What the waves before it must have reached, as the configuration says it. `None` for the first wave, which is always open.
+    /// What the waves before it must have reached, and what must be shown, as the configuration says it. `None` if it is open.
     pub opens_after: Option<String>,
     /// The names of its tenants, in its order.
     pub tenants: Vec<String>,
@@ -26,11 +26,19 @@ impl WaveLine {
     pub fn of_plan(plan: &Plan) -> Vec<Self> {
         let line = |(index, wave): (usize, &Wave)| Self {
             name: wave.name.clone(),
-            opens_after: (index > 0).then(|| wave.opens_after.to_string()),
+            opens_after: describe_gate(index, wave),
             tenants: wave.tenants.clone(),
         };
         plan.waves.iter().enumerate().map(line).collect()
     }
+}
+
+/// What must be so before the wave opens. `None` if nothing must.
+fn describe_gate(index: usize, wave: &Wave) -> Option<String> {
+    let opens_after = (index > 0).then(|| wave.opens_after.to_string());
+    let requires = wave.requires.map(|requirement| format!("a {requirement}"));
+    let all: Vec<String> = opens_after.into_iter().chain(requires).collect();
+    (!all.is_empty()).then(|| all.join(", and "))
 }
 
 /// What differs between the waves of two plans, in sentences.

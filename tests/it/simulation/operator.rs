@@ -112,6 +112,7 @@ impl Machine {
                 digest_given: true,
                 approval: Approval::NotRequired,
                 accept_changes: false,
+                rehearsal: false,
                 assignment: Assignment::default(),
             });
             let jobs = jobs.collect();
@@ -145,6 +146,7 @@ impl Machine {
                 digest_given: true,
                 approval: Approval::NotRequired,
                 accept_changes: false,
+                rehearsal: false,
                 assignment: Assignment::default(),
             };
             let jobs = meant.map(job).collect();

@@ -176,6 +176,7 @@ impl Migration<'_> {
             digest_given: args.digest.is_some(),
             approval: approvals.map_or(Approval::NotRequired, |all| all.of_tenant(&tenant.spec.name)),
             accept_changes: args.changes.accept_changes,
+            rehearsal: false,
             tenant,
         });
         let signed = approvals.map(Approvals::signed).unwrap_or_default();

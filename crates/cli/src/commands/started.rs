@@ -175,6 +175,7 @@ pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Jo
         digest_given: false,
         approval: approval.clone(),
         accept_changes: purpose.accept_changes,
+        rehearsal: false,
         tenant,
     };
     tenants.into_iter().map(job).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowswap_engine::Opening;
+use flowswap_engine::{Opening, Requirement};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 
@@ -15,7 +15,7 @@ fn waves_pick_by_number_part_and_selector() {
                 [[wave]]\nname = \"canary\"\npick = 3\n\
                 [[wave]]\nname = \"emea\"\npick = { labels = { region = [\"emea\", \"uk\"] }, owner = \"dana\", tenants = \"e-*\", except = [\"e-1\"] }\n\
                 order = \"risk\"\nopens_after = \"confirmed for 1d\"\n\
-                [[wave]]\nname = \"tenth\"\npick = \"10%\"\norder = \"inventory\"\nopens_after = \"by hand\"\n\
+                [[wave]]\nname = \"tenth\"\npick = \"10%\"\norder = \"inventory\"\nopens_after = \"by hand\"\nrequires = \"rehearsal\"\n\
                 [[wave]]\nname = \"others\"\n";
     let (_folder, config) = accept(&[("migrate.toml", toml)]);
     assert_eq!(config.run.soak, Duration::from_secs(48 * 60 * 60));
@@ -26,7 +26,10 @@ fn waves_pick_by_number_part_and_selector() {
         findings: Vec::new(),
         except: vec!["e-1".to_owned()],
     };
-    let rule = |name: &str, pick, order, opens_after| WaveRule { name: name.to_owned(), pick, order, opens_after };
+    let rule = |name: &str, pick, order, opens_after| {
+        let requires = (opens_after == Opening::ByHand).then_some(Requirement::Rehearsal);
+        WaveRule { name: name.to_owned(), pick, order, opens_after, requires }
+    };
     let day = Opening::ConfirmedFor(SignedDuration::from_hours(24));
     assert_eq!(
         config.waves,

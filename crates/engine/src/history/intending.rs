@@ -108,6 +108,9 @@ impl TenantHistory {
     /// A forward run that was cut off before is to be continued again.
     pub(super) fn give_up(&mut self, goal: Goal) {
         let given_up = self.intent.take_if(|intent| intent.goal == goal);
+        if self.work.is_none() {
+            self.rehearsal = None;
+        }
         self.refusal = None;
         let (Some(given_up), Some(cut_off), Some(work)) = (given_up, self.taken_up, &self.work) else { return };
         if self.direction == Direction::Forward {

@@ -6,6 +6,7 @@ mod intending;
 mod intent;
 mod overview;
 mod question;
+mod rehearsing;
 mod tenant;
 mod work;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Intent, Question, Refusal, TenantHistory, Work};
-use crate::{Direction, Goal, TenantState, Verdict};
+use crate::{Direction, Goal, Rehearsal, Rehearsed, TenantState, Verdict};
 
 /// A tenant in a few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,12 @@ pub struct Overview {
     /// Why the last run did nothing for it, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// The rehearsal that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
+    /// Its last rehearsal that was carried out as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Rehearsed>,
 }
 
 impl Overview {
@@ -85,6 +91,11 @@ impl Overview {
             Goal::Retired => self.state == TenantState::Running || self.phase >= Some(Phase::Retire),
             Goal::Purged => self.state == TenantState::Running || self.phase >= Some(Phase::Purge),
         }
+    }
+
+    /// Whether it is swapped for good, and not only for a rehearsal.
+    pub fn is_swapped_for_good(&self) -> bool {
+        self.state.is_swapped_or_later() && self.rehearsal.is_none()
     }
 
     /// Whether a run set out to roll it back, and did not reach it.
@@ -127,6 +138,8 @@ impl TenantHistory {
             earliest: self.earliest(),
             intent: self.intent.clone(),
             refusal: self.refusal.clone(),
+            rehearsal: self.begun_rehearsal().cloned(),
+            rehearsed: self.rehearsed.clone(),
         }
     }
 

@@ -13,7 +13,9 @@ use super::{
     question::{Claim, Handover, Question},
     work::{DoneStep, LastResult, Work},
 };
-use crate::{Direction, Entry, PlanPart, PlannedTenant, PluginPin, Record, RunId, TenantState, Verdict};
+use crate::{
+    Direction, Entry, PlanPart, PlannedTenant, PluginPin, Record, Rehearsal, Rehearsed, RunId, TenantState, Verdict,
+};
 
 /// What the journal records of one tenant.
 #[derive(Debug, Clone)]
@@ -36,7 +38,8 @@ pub struct TenantHistory {
     pub noted_plans: BTreeSet<String>,
     /// What the operator accepted last, one change per item.
     pub accepted: Vec<String>,
-    /// The digests of the plans before its last rollback. None of them is carried out any more.
+    /// The digests of the plans before its last rollback. None of them is carried out any more. The rollback of a rehearsal adds
+    /// none.
     pub taken_back: BTreeSet<String>,
     /// Its verdict in the last plan.
     pub verdict: Option<Verdict>,
@@ -58,6 +61,10 @@ pub struct TenantHistory {
     pub intent: Option<Intent>,
     /// Why the last run did nothing for it, if so.
     pub refusal: Option<Refusal>,
+    /// The rehearsal that is under way, or that a run set out to begin.
+    pub rehearsal: Option<Rehearsal>,
+    /// Its last rehearsal that was carried out as a whole.
+    pub rehearsed: Option<Rehearsed>,
     /// The run that works on it, or was cut off while it did.
     pub(crate) taken_up: Option<RunId>,
     /// The epoch of its last record.
@@ -88,6 +95,8 @@ impl TenantHistory {
             part: None,
             intent: None,
             refusal: None,
+            rehearsal: None,
+            rehearsed: None,
             taken_up: None,
             epoch: 0,
         }
@@ -116,7 +125,10 @@ impl TenantHistory {
             | Entry::RunUnpaused { .. }
             | Entry::RunCanceled { .. }
             | Entry::RunEnded { .. } => {}
-            Entry::Intended { goal, plan, part, approvals: _ } => self.intend(*goal, plan, part.as_ref(), run, at)?,
+            Entry::Intended { goal, plan, part, approvals: _, rehearsal } => {
+                self.intend(*goal, plan, part.as_ref(), run, at)?;
+                self.intend_rehearsal(*goal, plan, *rehearsal)?;
+            }
             Entry::Refused { goal, reasons, unapproved } => {
                 let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
                 self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: false, is_unapproved });
@@ -154,8 +166,13 @@ impl TenantHistory {
                 if *state == TenantState::RolledBack {
                     self.work()?.expect_taken_back()?;
                     self.former = self.work.take();
-                    self.taken_back.append(&mut self.noted_plans);
-                    self.taken_back.extend(self.former.as_ref().map(|work| work.plan.clone()));
+                    if !self.end_rehearsal(at) {
+                        self.taken_back.append(&mut self.noted_plans);
+                        self.taken_back.extend(self.former.as_ref().map(|work| work.plan.clone()));
+                    }
+                }
+                if let (TenantState::Swapped, Some(rehearsal)) = (state, &mut self.rehearsal) {
+                    rehearsal.swapped_at = Some(at);
                 }
                 self.taken_up = None;
                 self.end_intent(*state, *interrupted);

@@ -94,6 +94,9 @@ pub enum Entry {
         /// The digests of the approvals that cover the tenant. The start of the run has the approvals themselves.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         approvals: Vec<String>,
+        /// The tenant is rolled back afterwards. `false` in records from before there were rehearsals.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rehearsal: bool,
     },
     /// The run started to work on the tenant.
     TenantStarted {

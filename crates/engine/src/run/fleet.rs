@@ -249,6 +249,7 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
             Approval::Given(approvals) if work.is_none() => approvals.clone(),
             _ => Vec::new(),
         },
+        rehearsal: goal == Goal::Swapped && (job.rehearsal || (job.part.is_none() && history.rehearsal.is_some())),
     })
 }
 

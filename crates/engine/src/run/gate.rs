@@ -22,9 +22,10 @@ pub enum Gate {
 impl Gate {
     /// Whether all these tenants are swapped.
     pub fn behind<'a>(tenants: impl IntoIterator<Item = &'a String>, known: &BTreeMap<String, Overview>) -> Self {
+        let is_behind = |name: &&String| known.get(*name).is_none_or(|tenant| !tenant.is_swapped_for_good());
         let state = |name: &String| known.get(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-        let states = tenants.into_iter().map(|name| (name.clone(), state(name)));
-        let behind: Vec<_> = states.filter(|(_, state)| !state.is_swapped_or_later()).collect();
+        let behind = tenants.into_iter().filter(is_behind);
+        let behind: Vec<_> = behind.map(|name| (name.clone(), state(name))).collect();
         if behind.is_empty() { Self::Open } else { Self::Behind(behind) }
     }
 
@@ -59,7 +60,7 @@ mod tests {
 
     fn wave(name: &str, opens_after: &str, tenants: &[&str]) -> Wave {
         let tenants = tenants.iter().map(ToString::to_string).collect();
-        Wave { name: name.to_owned(), opens_after: opens_after.parse().unwrap(), tenants }
+        Wave { name: name.to_owned(), opens_after: opens_after.parse().unwrap(), requires: None, tenants }
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct Job {
     pub assignment: Assignment,
     /// Continue even if the configuration or a plugin changed since the work started.
     pub accept_changes: bool,
+    /// The tenant is rolled back afterwards. Says nothing about work that was started.
+    pub rehearsal: bool,
 }
 
 /// Whether people approved that a tenant is started. Work that was started needs no approval, and neither does a rollback.

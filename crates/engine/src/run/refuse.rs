@@ -39,6 +39,9 @@ impl From<String> for Objection {
 impl Runner {
     /// Why the run does nothing for the tenant, if so, and the cause that other tenants may share.
     pub(super) async fn refuse(&self, job: &Job, history: &TenantHistory) -> Option<(Outcome, Option<Cause>)> {
+        if let Some(reason) = refuse_by_rehearsal(job, history) {
+            return Some((Outcome::Refused { changes: vec![reason] }, None));
+        }
         if let Some(done) = already_done(job, history) {
             return Some((done, None));
         }
@@ -241,6 +244,23 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         None => return None,
     };
     Some(why.to_owned())
+}
+
+/// Why a rehearsal does not allow the job, or why the job cannot be one.
+fn refuse_by_rehearsal(job: &Job, history: &TenantHistory) -> Option<String> {
+    let name = &job.tenant.spec.name;
+    let continues = job.rehearsal || job.part.is_none();
+    match (&history.work, history.begun_rehearsal()) {
+        (Some(_), None) if job.rehearsal => Some(format!(
+            "the tenant is {} already, for good: only one that is not begun can be rehearsed",
+            history.state
+        )),
+        (_, Some(_)) if job.goal == Goal::RolledBack || (job.goal == Goal::Swapped && continues) => None,
+        (_, Some(_)) => {
+            Some(format!("a rehearsal is under way: end it first, with its rollback: `flowswap rehearse {name}`"))
+        }
+        _ => None,
+    }
 }
 
 /// Why people have not approved that the tenant is started, if so. Nobody has to approve anything else.

@@ -56,7 +56,7 @@ async fn what_was_not_started_needs_approvals_again() {
     let fleet = TestFleet::new(&["acme"]).await;
     let part = fleet.jobs(Goal::Swapped).remove(0).part;
     let (plan, approvals) = (fleet.plan.digest.clone(), vec!["digest".to_owned()]);
-    fleet.record("acme", Entry::Intended { goal: Goal::Swapped, plan, part, approvals }).await;
+    fleet.record("acme", Entry::Intended { goal: Goal::Swapped, plan, part, approvals, rehearsal: false }).await;
     for change in [|_: &mut Job| {}, |job: &mut Job| job.part = None] {
         let outcome = fleet.run_changed(Goal::Swapped, |job| {
             job.approval = missing();

@@ -153,7 +153,12 @@ async fn giving_up_a_rollback_gives_the_interrupted_run_back() {
         let intent = || fleet.env.ports().logbook.overview("a").unwrap().intent.map(|intent| intent.goal);
         assert_eq!(intent(), Some(Goal::Swapped), "{what}");
         let plan = fleet.plan.digest.clone();
-        fleet.record("a", Entry::Intended { goal: Goal::RolledBack, plan, part: None, approvals: Vec::new() }).await;
+        fleet
+            .record(
+                "a",
+                Entry::Intended { goal: Goal::RolledBack, plan, part: None, approvals: Vec::new(), rehearsal: false },
+            )
+            .await;
         let overview = fleet.env.ports().logbook.overview("a").unwrap();
         assert!(overview.waits_for_rollback() && !overview.has_begun(overview.intent.as_ref().unwrap()), "{what}");
         let Outcome::Refused { changes } = fleet.run(Goal::Swapped).await.remove(0).1 else { panic!("{what}") };

@@ -30,6 +30,7 @@ mod proof;
 mod propose;
 mod recovery;
 mod refuse;
+mod rehearsal;
 mod removal;
 mod resolve;
 mod rules;

@@ -83,6 +83,7 @@ impl TestFleet {
             digest_given: true,
             approval: Approval::NotRequired,
             accept_changes: false,
+            rehearsal: false,
         };
         self.plan.ready().map(job).collect()
     }

@@ -151,7 +151,7 @@ impl Journal {
         let plan = self.plan.digest.clone();
         let approvals = approvals().into_iter().map(|approval| approval.digest).filter(|_| goal == Goal::Swapped);
         let (part, approvals) = (part.map(Arc::new), approvals.collect());
-        self.add(name, Entry::Intended { goal, plan: plan.clone(), part, approvals });
+        self.add(name, Entry::Intended { goal, plan: plan.clone(), part, approvals, rehearsal: false });
         let direction = goal.direction();
         let plugins = Default::default();
         self.add(name, Entry::TenantStarted { direction, plan, tenant: None, plugins, accepted });
