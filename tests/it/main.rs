@@ -48,6 +48,8 @@ mod progress;
 mod recording;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.
 mod recovery;
+/// One tenant shows that others like it can be migrated and rolled back.
+mod rehearsal;
 mod reports;
 /// The guarantees: no leaked secret, no change in a dry run, and no edited plan.
 mod safety;

@@ -25,7 +25,7 @@ pub(crate) use self::{
     plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey, Split},
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
-    runs::{ApplyArgs, FinalizeArgs, ResumeArgs, RollbackArgs},
+    runs::{ApplyArgs, FinalizeArgs, RehearseArgs, ResumeArgs, RollbackArgs},
     tenants::{AcceptChanges, SELECTION, Select, StartedTenants, is_pattern},
 };
 #[cfg(feature = "sandbox")]
@@ -145,6 +145,12 @@ pub(crate) enum Command {
     /// Continue what runs that were interrupted or stopped have not finished.
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
+    /// Migrate tenants, prove it, and roll them back
+    ///
+    /// The tenants are migrated with their plan, and proven. Then they are rolled back, and that is proven too. The journal keeps the
+    /// receipt. Afterwards the same plan can be carried out for good.
+    #[command(after_help = examples::REHEARSE)]
+    Rehearse(RehearseArgs),
     /// Pause the command that is at work
     ///
     /// Run it in another terminal. The steps that have begun are done first. After that, the command changes nothing until

@@ -89,6 +89,12 @@ pub(crate) const RESUME: &str = r#"Examples:
   # Continue it without being asked
   flowswap resume --yes"#;
 
+pub(crate) const REHEARSE: &str = r#"Examples:
+  # Show on one tenant that it can be migrated and rolled back
+  flowswap rehearse acme
+  # The same with another plan than the last one
+  flowswap rehearse acme --plan next.json"#;
+
 pub(crate) const PAUSE: &str = r#"Examples:
   # Look closer before an apply goes on
   flowswap pause

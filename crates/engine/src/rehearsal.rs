@@ -30,7 +30,7 @@ pub struct Rehearsed {
     pub course: Course,
 }
 
-/// How a tenant is migrated: which builds of which plugins carry out which steps. What is rehearsed for one tenant is shown for all
+/// How a tenant is migrated: the builds of its plugins, and the steps that they carry out. What is rehearsed for one tenant is shown for all
 /// tenants with the same course.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {

@@ -1,5 +1,7 @@
 //! The arguments of the commands that change tenants.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{AcceptChanges, PlanFile, Select, StartedTenants};
@@ -20,6 +22,20 @@ pub(crate) struct ApplyArgs {
     /// folder, for example on another machine.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) digest: Option<String>,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// The plan to carry out. Without it, the last one that was made for these tenants.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
-    check_head(&plan, args, &config)?;
+    check_head(&plan, &How::of(args), &config)?;
     let mut names = select(&config, &plan, &args.select).await?;
     if names.is_empty() && !args.select.is_empty() {
         let failure = Failure::new(Exit::Usage, "the plan has no steps for these tenants");
@@ -71,14 +71,15 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
 
     let ports = context.run_ports(&config, context.progress()).await?;
     keep_copy(&config, &plan)?;
-    let migration = Migration { context, config: &config, args, plan: &plan, approvals: approvals.as_ref(), ports };
+    let how = How::of(args);
+    let migration = Migration { context, config: &config, how, plan: &plan, approvals: approvals.as_ref(), ports };
     let (mut exit, mut reports) = (Exit::Done, Reports::default());
     for (index, stage) in stages.iter().enumerate() {
         let known = migration.ports.logbook.overviews();
         if stage.is_done(&known) && lost.is_empty() && stages.len() > 1 {
             continue;
         }
-        if let Some(held) = stage.hold(plan.head(), &stages[..index], &known, args) {
+        if let Some(held) = stage.hold(&plan, &stages[..index], &known, args) {
             exit = started::worst(exit, Exit::NeedsPerson);
             reports.held = Some(held);
             break;
@@ -143,11 +144,56 @@ impl Reports {
     }
 }
 
+/// How a plan is carried out.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// The file of the plan.
+    pub(super) path: &'a Path,
+    /// The whole digest of the plan, if the operator gave it.
+    pub(super) digest: Option<&'a str>,
+    /// Whether a person at this terminal carries out the run sheets.
+    pub(super) interactive: bool,
+    /// Whether the person at the terminal can be asked while the run goes on.
+    pub(super) may_ask: bool,
+    pub(super) accept_changes: bool,
+    /// Whether the tenants are rolled back afterwards.
+    pub(super) rehearsal: bool,
+}
+
+impl<'a> How<'a> {
+    fn of(args: &'a ApplyArgs) -> Self {
+        Self {
+            path: &args.file.plan,
+            digest: args.digest.as_deref(),
+            interactive: args.interactive,
+            may_ask: !args.yes,
+            accept_changes: args.changes.accept_changes,
+            rehearsal: false,
+        }
+    }
+}
+
+/// Carries out a plan for some of its tenants, in one run and whatever their waves are. Prints nothing.
+pub(super) async fn carry_out(
+    context: &Context,
+    config: &Config,
+    how: How<'_>,
+    names: &[String],
+) -> Result<(Report, Exit), Failure> {
+    let plan = plan::read(how.path)?;
+    check_head(&plan, &how, config)?;
+    let approvals = Approvals::read(config, how.path, &plan)?;
+    let ports = context.run_ports(config, context.progress()).await?;
+    keep_copy(config, &plan)?;
+    let migration = Migration { context, config, how, plan: &plan, approvals: approvals.as_ref(), ports };
+    migration.run(names, Vec::new()).await
+}
+
 /// Carries out parts of a plan.
 struct Migration<'a> {
     context: &'a Context,
     config: &'a Config,
-    args: &'a ApplyArgs,
+    how: How<'a>,
     plan: &'a PlanFile,
     approvals: Option<&'a Approvals>,
     ports: Ports,
@@ -156,27 +202,27 @@ struct Migration<'a> {
 impl Migration<'_> {
     /// Migrates some tenants in a run of their own, so that their failures are counted alone.
     async fn run(&self, names: &[String], lost: Lost) -> Result<(Report, Exit), Failure> {
-        let Self { context, config, args, plan, approvals, .. } = *self;
-        let gate = args.interactive.then(OutputGate::default);
+        let Self { context, config, how, plan, approvals, .. } = *self;
+        let gate = how.interactive.then(OutputGate::default);
         let progress = context.progress_beside(gate.as_ref());
         let ports = Ports { events: progress.clone(), ..self.ports.clone() };
         let ports = match gate {
             Some(gate) => Interactive::join(context.terminal, gate, ports),
-            None => AtTerminal::join(!args.yes, &progress, ports),
+            None => AtTerminal::join(how.may_ask, &progress, ports),
         };
         let Fleet { tenants, pins } = Fleet::open(context, config, names, &ports).await?;
         // A later command may continue the run from another folder.
-        let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
+        let path = std::path::absolute(how.path).unwrap_or_else(|_| how.path.to_owned());
         let path = path.display().to_string();
         let jobs = tenants.into_iter().map(|tenant| Job {
             goal: Goal::Swapped,
             part: plan.part(&tenant.spec.name, &path).map(Arc::new),
             plugins: pins.clone(),
             assignment: started::assignment(config, &tenant.spec.name),
-            digest_given: args.digest.is_some(),
+            digest_given: how.digest.is_some(),
             approval: approvals.map_or(Approval::NotRequired, |all| all.of_tenant(&tenant.spec.name)),
-            accept_changes: args.changes.accept_changes,
-            rehearsal: false,
+            accept_changes: how.accept_changes,
+            rehearsal: how.rehearsal,
             tenant,
         });
         let signed = approvals.map(Approvals::signed).unwrap_or_default();
@@ -217,9 +263,9 @@ async fn require_any(approvals: &Approvals, args: &ApplyArgs, config: &Config) -
 }
 
 /// Refuses a plan that is not the one with the given digest, or that is valid longer than the configuration allows.
-fn check_head(plan: &PlanFile, args: &ApplyArgs, config: &Config) -> Result<(), Failure> {
-    let (head, path) = (plan.head(), &args.file.plan);
-    if let Some(digest) = args.digest.as_ref().filter(|digest| **digest != head.digest) {
+fn check_head(plan: &PlanFile, how: &How<'_>, config: &Config) -> Result<(), Failure> {
+    let (head, path) = (plan.head(), how.path);
+    if let Some(digest) = how.digest.filter(|digest| *digest != head.digest) {
         let error = format!("`{}` is not the plan with the digest {digest}", path.display());
         let hint =
             format!("pass the whole digest that the reviewer saw; compare it with: flowswap show {}", quoted(path));

@@ -88,6 +88,9 @@ fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
 /// run again.
 pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     use TenantState as S;
+    if tenant.begun_rehearsal().is_some() {
+        return false;
+    }
     let fit = match phase {
         Phase::Purge => matches!(tenant.state, S::Retired | S::Finalized),
         _ => matches!(tenant.state, S::Swapped | S::Soaking | S::Retired),
@@ -109,12 +112,14 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         return Ok(());
     }
     let first = match phase {
+        _ if tenant.begun_rehearsal().is_some() => format!("flowswap rehearse {name}"),
         Phase::Purge if may_begin(Phase::Retire) => format!("flowswap finalize {name}"),
         _ => "flowswap status".to_owned(),
     };
+    let why = if tenant.begun_rehearsal().is_some() { " for a rehearsal" } else { "" };
     let failure = Failure::new(
         Exit::Refused,
-        format!("tenant `{name}` is {}, so flowswap cannot retire or purge its legacy client yet", tenant.state),
+        format!("tenant `{name}` is {}{why}, so flowswap cannot retire or purge its legacy client yet", tenant.state),
     );
     Err(failure.hint(format!("run this first: {first}")))
 }

@@ -30,6 +30,7 @@ mod pause;
 mod plan;
 mod plugins;
 pub(crate) mod record;
+mod rehearse;
 pub(crate) mod replay;
 mod report;
 mod request;
@@ -69,6 +70,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Approvals(file) => approvals::run(&context, &file),
         Command::Apply(args) => apply::run(&context, &args).await,
         Command::Resume(args) => resume::run(&context, &args).await,
+        Command::Rehearse(args) => rehearse::run(&context, &args).await,
         Command::Pause => pause::run(&context).await,
         Command::Unpause => unpause::run(&context).await,
         Command::Cancel => cancel::run(&context).await,

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_config::find_nearest;
-use flowswap_engine::{Clock, Gate, Overview, Plan, TenantState, Wave};
+use flowswap_engine::{Clock, Course, Gate, Overview, Plan, PlanFile, Requirement, TenantState, Wave};
 use flowswap_host::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::rehearse;
 use crate::{
     args::ApplyArgs,
     context::SystemClock,
@@ -59,20 +60,21 @@ fn find_wave(plan: &Plan, name: &str) -> Result<usize, Failure> {
 impl Stage<'_> {
     /// Whether all of its tenants are where a plan takes them.
     pub(super) fn is_done(&self, known: &BTreeMap<String, Overview>) -> bool {
-        let is_done = |name: &String| known.get(name).is_some_and(|tenant| tenant.state.is_swapped_or_later());
+        let is_done = |name: &String| known.get(name).is_some_and(Overview::is_swapped_for_good);
         self.wave.is_some() && self.names.iter().all(is_done)
     }
 
     /// Why it does not begin yet. `None` if it may. `earlier` are the stages of the same command that came before.
     pub(super) fn hold(
         &self,
-        plan: &Plan,
+        plan: &PlanFile,
         earlier: &[Stage<'_>],
         known: &BTreeMap<String, Overview>,
         args: &ApplyArgs,
     ) -> Option<Held> {
         let (index, wave) = self.wave?;
-        let is_begun = |name: &String| known.get(name).is_some_and(|tenant| tenant.plan.as_ref() == Some(&plan.digest));
+        let is_begun =
+            |name: &String| known.get(name).is_some_and(|tenant| tenant.plan.as_ref() == Some(&plan.head().digest));
         // What was started goes on: a run that was cut off may have begun any wave.
         if self.names.iter().all(is_begun) {
             return None;
@@ -81,9 +83,26 @@ impl Stage<'_> {
             // A person opened it, but did not know how the waves before it would end.
             Gate::behind(earlier.iter().flat_map(|stage| &stage.names), known)
         } else {
-            Gate::of(&plan.waves, index, known, SystemClock.now())
+            Gate::of(&plan.head().waves, index, known, SystemClock.now())
         };
-        (gate != Gate::Open).then(|| Held::new(wave, self.names.len(), &gate, args))
+        if gate != Gate::Open {
+            return Some(Held::new(wave, self.names.len(), &gate, args));
+        }
+        let name = wave.requires.and_then(|Requirement::Rehearsal| self.find_unrehearsed(plan, known))?;
+        let held = Held::new(wave, self.names.len(), &Gate::Open, args);
+        let reason = format!("nobody has rehearsed a tenant like `{name}` with these plugins");
+        Some(Held { reason, next: full_command::of(rehearse::command(name, &args.file.plan)), ..held })
+    }
+
+    /// The first of its tenants without a rehearsal of a tenant like it.
+    fn find_unrehearsed(&self, plan: &PlanFile, known: &BTreeMap<String, Overview>) -> Option<&str> {
+        let rehearsed: Vec<&Course> =
+            known.values().filter_map(|tenant| Some(&tenant.rehearsed.as_ref()?.course)).collect();
+        let is_missing = |name: &&String| {
+            let part = plan.part(name, "");
+            part.is_some_and(|part| !rehearsed.contains(&&Course::of(&part.tenant, &part.plugins)))
+        };
+        self.names.iter().find(is_missing).map(String::as_str)
     }
 
     /// It does not begin, because the run of the stage before it stopped by itself.

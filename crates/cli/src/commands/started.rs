@@ -147,6 +147,19 @@ pub(crate) async fn continue_tenants(
     lost: Lost,
     purpose: RunPurpose,
 ) -> Result<Exit, Failure> {
+    let (report, exit) = continue_silently(context, config, names, lost, purpose).await?;
+    report.print(context)?;
+    Ok(exit)
+}
+
+/// The same, and prints nothing.
+pub(crate) async fn continue_silently(
+    context: &Context,
+    config: &Config,
+    names: &[String],
+    lost: Lost,
+    purpose: RunPurpose,
+) -> Result<(Report, Exit), Failure> {
     let gate = purpose.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());
     let ports = context.run_ports(config, progress.clone()).await?;
@@ -156,7 +169,7 @@ pub(crate) async fn continue_tenants(
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = jobs(config, fleet, purpose);
-    execute(context, config, runner(ports), &progress, purpose.goal, jobs, lost).await
+    run_jobs(context, config, runner(ports), &progress, purpose.goal, jobs, lost).await
 }
 
 /// The jobs that continue started work.

@@ -194,6 +194,10 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         let purge = if tenant.phase == Some(Phase::Purge) { " --purge" } else { "" };
         format!("flowswap finalize {name}{purge}")
     };
+    if tenant.rehearsal.is_some() {
+        return Some(format!("flowswap rehearse {name}"));
+    }
+    let is_rehearsed = tenant.rehearsed.as_ref().is_some_and(|receipt| receipt.rolled_back_at == tenant.since);
     match tenant.state {
         S::Unplanned => match tenant.verdict {
             Some(Verdict::Migrated | Verdict::NotApplicable) => None,
@@ -201,6 +205,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
             Some(Verdict::Ready) | None if is_outdated => Some(plan_again(&[name])),
             Some(Verdict::Ready) | None => Some(PLAN.to_owned()),
         },
+        // The plan that was rehearsed can be carried out for good.
+        S::RolledBack if is_rehearsed && !is_outdated => Some(apply()),
         S::RolledBack => Some(plan_again(&[name])),
         // The plan expired, or something changed since it was made.
         S::Planned if is_outdated => match tenant.intent.as_ref().and_then(|intent| intent.newer_plan.as_ref()) {

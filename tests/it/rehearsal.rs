@@ -1,0 +1,104 @@
+//! Rehearsals: one tenant shows that others like it can be migrated and rolled back.
+
+use flowswap_sim::{Scenario, SimConfig};
+
+use crate::{
+    guided::{
+        self, UNTIL_TOKENS_EXPIRED, let_sync,
+        person::{Form, reconnect},
+    },
+    support::Lab,
+};
+
+const APPLY: [&str; 3] = ["apply", "plan.json", "--yes"];
+
+#[test]
+fn a_wave_begins_after_a_rehearsal_and_the_same_plan_goes_on() {
+    let waves = "[[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n[[wave]]\nname = \"others\"\nrequires = \"rehearsal\"\n";
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; 4]));
+    lab.edit_config(|text| format!("{waves}\n{text}"));
+    lab.plan().expect(0);
+    let shown = lab.run(&["show", "plan.json", "--as", "markdown"]).expect(0).stdout;
+    assert!(shown.contains("| others | swapped, and a rehearsal | 3 |"), "{shown}");
+    let held = lab.json(&APPLY, 4);
+    assert_eq!(held["held"]["reason"], "nobody has rehearsed a tenant like `initech` with these plugins");
+    assert_eq!(held["held"]["next"], "flowswap rehearse initech --plan plan.json");
+    assert_eq!(lab.in_state("swapped"), ["acme"], "the canary is swapped");
+
+    let refused = lab.run(&["rehearse", "acme", "--yes"]).expect(6).stderr;
+    assert!(refused.contains("the tenant `acme` is swapped already, for good"), "{refused}");
+    // The new client stays until nothing can use its tokens.
+    let waiting = lab.run(&["rehearse", "initech", "--yes"]).expect(4);
+    assert!(waiting.stdout.contains("the previous connection is back"), "{}", waiting.show());
+    lab.outlive_tokens();
+    let told = lab.run(&["rehearse", "initech", "--yes"]).expect(0);
+    let receipt = told
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("initech: rehearsed with plan "))
+        .unwrap_or_else(|| panic!("{}", told.show()));
+    assert!(
+        receipt.contains("; swapped and proven at ") && receipt.contains(", rolled back and proven at "),
+        "{receipt}"
+    );
+    assert!(told.stdout.ends_with("next: flowswap apply plan.json\n"), "{}", told.stdout);
+    assert_eq!(lab.in_state("rolled-back"), ["initech"]);
+
+    lab.run(&APPLY).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 4);
+    lab.audit(4);
+    lab.run(&["audit", "verify"]).expect(0);
+}
+
+#[test]
+fn a_rehearsal_is_one_json_document() {
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; 2]));
+    let unplanned = lab.run(&["rehearse", "acme", "--yes"]).expect(2).stderr;
+    assert!(unplanned.contains("the tenant `acme` has no plan yet"), "{unplanned}");
+    lab.plan().expect(0);
+    let begun = lab.json(&["rehearse", "acme", "globex", "--yes"], 4);
+    assert_eq!(begun["tenants"][0]["next"], "flowswap rehearse acme");
+    lab.outlive_tokens();
+    let report = lab.json(&["rehearse", "acme", "globex", "--yes"], 0);
+    let rows = report["tenants"].as_array().unwrap();
+    for row in rows {
+        assert_eq!(
+            (row["state"].as_str(), row["next"].as_str()),
+            (Some("rolled-back"), Some("flowswap apply plan.json"))
+        );
+        assert!(row["rehearsed"]["swapped_at"].is_string(), "{row}");
+    }
+    assert_eq!(rows.len(), 2);
+}
+
+/// With a person in it, a rehearsal takes several commands. Nothing else takes its place meanwhile.
+#[test]
+fn a_person_takes_part_in_a_rehearsal() {
+    let lab = guided::lab(1);
+    lab.plan().expect(0);
+    let tenant = lab.sim.tenants().remove(0);
+    let rehearse = ["rehearse", "acme", "--yes"];
+    lab.run(&rehearse).expect(4);
+    assert_eq!(lab.in_state("waiting"), ["acme"]);
+    let refused = lab.run(&APPLY).expect(6).stdout;
+    assert!(refused.contains("a rehearsal is under way"), "{refused}");
+
+    reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
+    lab.run(&["confirm", "acme"]).expect(4);
+    let next = |lab: &Lab| lab.json(&["status"], 0)["tenants"][0]["next"].clone();
+    assert_eq!(next(&lab), "flowswap rehearse acme");
+    let_sync(&lab, 2);
+    lab.run(&rehearse).expect(4);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
+    let back = lab.run(&rehearse).expect(4);
+    assert_eq!(lab.in_state("waiting"), ["acme"], "a person must reconnect it as before: {}", back.show());
+    let finalize = lab.run(&["finalize", "acme", "--yes"]).expect(6).stderr;
+    assert!(finalize.contains("rehearsal"), "{finalize}");
+
+    reconnect(&lab, &tenant, &tenant.directory_id, &Form::back(&lab, &tenant));
+    lab.run(&["confirm", "acme"]).expect(4);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED + 2);
+    let done = lab.run(&rehearse).expect(0);
+    assert!(done.stdout.contains("acme: rehearsed with plan "), "{}", done.show());
+    assert_eq!(next(&lab), "flowswap apply plan.json");
+}
