@@ -30,8 +30,8 @@ pub struct Rehearsed {
     pub course: Course,
 }
 
-/// How a tenant is migrated: the builds of its plugins, and the steps that they carry out. What is rehearsed for one tenant is shown for all
-/// tenants with the same course.
+/// How a tenant is migrated: the builds of its plugins, and the steps that they carry out. What is rehearsed for one tenant is shown
+/// for all tenants with the same course.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
     provider_plugin: String,
