@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     documents::{Session, documented},
+    machine::schemas,
     support::{Background, Output, run_in},
 };
 
@@ -37,11 +38,15 @@ impl<'a> Terminal<'a> {
 
     #[track_caller]
     fn json(&self, line: &str, code: i32) -> Value {
-        serde_json::from_str(&self.run(&format!("{line} --format json"), code).stdout).unwrap()
+        let printed = serde_json::from_str(&self.run(&format!("{line} --format json"), code).stdout).unwrap();
+        schemas::check(&line.split(' ').collect::<Vec<_>>(), &printed);
+        printed
     }
 
     fn world(&self) -> Value {
-        serde_json::from_str(&self.run("sim world --dir .", 0).stdout).unwrap()
+        let world = serde_json::from_str(&self.run("sim world --dir .", 0).stdout).unwrap();
+        schemas::check(&["sim", "world"], &world);
+        world
     }
 }
 
@@ -87,7 +92,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     let world = terminal.world();
     let legacy =
         |world: &Value, org: usize| world["orgs"][org]["legacy"][0]["status"].as_str().unwrap_or("").to_owned();
-    check_keys("world", &world, &["orgs", "directories"]);
+    check_keys("world", &world, &["format", "orgs", "directories"]);
     check_keys("org", &world["orgs"][0], &["domain", "legacy", "service_clients", "requests"]);
     check_keys("legacy", &world["orgs"][0]["legacy"][0], &["id", "client_id", "status"]);
     check_keys("requests", &world["orgs"][0]["requests"], &["read", "authenticate", "mutate"]);
@@ -98,7 +103,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
 
     terminal.run("check", 0);
     let detected = terminal.json("detect", 4);
-    check_keys("detect", &detected, &["tenants"]);
+    check_keys("detect", &detected, &["format", "tenants"]);
     let row = ["name", "verdict", "flow", "findings", "legacy_client", "service_clients"];
     for tenant in detected["tenants"].as_array().unwrap() {
         has_keys("tenant", tenant, &row);
@@ -112,7 +117,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     terminal.run("apply plan.json --yes", 0);
 
     let status = terminal.json("status", 0);
-    check_keys("status", &status, &["tenants"]);
+    check_keys("status", &status, &["format", "tenants"]);
     let states = ["planned", "running", "swapped", "soaking", "retired", "finalized", "waiting", "rolling-back"];
     let states = [&states[..], &["rolled-back", "stuck", "failed", "unplanned"]].concat();
     for tenant in status["tenants"].as_array().unwrap() {

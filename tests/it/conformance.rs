@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::{Output, run_in};
+use crate::{
+    machine::schemas,
+    support::{Output, run_in},
+};
 
 /// The check for plugins that leave a step to a person.
 const PERSON_CHECKS: [&str; 1] = ["operator.asks"];
@@ -95,6 +98,13 @@ fn a_library_that_is_not_a_plugin_fails_to_start() {
     let output = conformance(&[library.to_str().unwrap()]).expect(3);
     assert!(output.stdout.contains("its ABI version is 2, this one is 1"), "{}", output.stdout);
     conformance(&["nobody"]).expect(2);
+}
+
+#[test]
+fn the_report_follows_its_schema() {
+    let args = ["plugins", "conformance", "okta"];
+    let output = conformance(&["okta", "--format", "json"]).expect(0);
+    schemas::check(&args, &serde_json::from_str(&output.stdout).unwrap());
 }
 
 fn conformance(args: &[&str]) -> Output {

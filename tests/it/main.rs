@@ -31,6 +31,8 @@ mod faults;
 /// The main commands on a whole fleet: detect, plan, apply, status, rollback, and finalize.
 mod fleet;
 mod guided;
+/// What programs read and write: JSON documents and their schemas, errors, events, and variables.
+mod machine;
 mod mistakes;
 /// Requests and answers are compared with the official API description.
 mod official;

@@ -1,5 +1,6 @@
 //! The command line: its syntax and its help. Each command decides what its arguments mean.
 
+mod complete;
 mod journal;
 mod line;
 mod people;
@@ -11,14 +12,22 @@ mod runs;
 mod sandbox;
 mod tenants;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{self, PathBuf},
+    time::Duration,
+};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
+};
 use clap_complete::Shell;
+use flowswap_config::Config;
 
 pub(crate) use self::{
+    complete::{answer_shell, write_script},
     journal::{AuditCommand, ExportArgs, HistoryArgs, ReportArgs},
-    line::read_line,
+    line::{asked_format, read_line},
     people::{
         ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
     },
@@ -33,7 +42,7 @@ pub(crate) use self::{
     plans::Reports,
     sandbox::{DemoArgs, Directory, SimArgs, SimCommand},
 };
-use crate::examples;
+use crate::{documents::DocumentName, examples};
 
 /// Migrate Okta directory connections of Cloud Identity Engine to the client-credential flow.
 #[derive(Debug, Parser)]
@@ -49,7 +58,13 @@ pub(crate) struct Cli {
 /// The configuration file, if nobody names another.
 pub(crate) const USUAL_CONFIG: &str = "migrate.toml";
 
-/// The options that every command takes.
+/// The variables that have the effect of an option. Other parts of flowswap read them too.
+pub(crate) const CONFIG_VARIABLE: &str = "FLOWSWAP_CONFIG";
+pub(crate) const FORMAT_VARIABLE: &str = "FLOWSWAP_FORMAT";
+pub(crate) const STATE_VARIABLE: &str = "FLOWSWAP_STATE";
+
+/// The options that every command takes. An option wins over its variable, the variable over the configuration, and the
+/// configuration over the default.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
@@ -59,10 +74,23 @@ pub(crate) struct Global {
         global = true,
         value_name = "FILE",
         default_value = USUAL_CONFIG,
-        env = "FLOWSWAP_CONFIG",
+        env = CONFIG_VARIABLE,
         hide_env_values = true
     )]
     pub(crate) config: PathBuf,
+    /// The state folder, in place of `state` in the configuration.
+    #[arg(long, global = true, value_name = "DIR", env = STATE_VARIABLE, hide_env_values = true)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// How many tenants to work on at a time, in place of `concurrency` in the configuration.
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        env = "FLOWSWAP_CONCURRENCY",
+        hide_env_values = true
+    )]
+    pub(crate) concurrency: Option<usize>,
     /// Search this folder for plugins before the usual folders.
     #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR", hide_env_values = true)]
     pub(crate) plugin_dir: Option<PathBuf>,
@@ -70,23 +98,58 @@ pub(crate) struct Global {
     #[arg(long = "user", global = true, value_name = "NAME", env = "FLOWSWAP_USER", hide_env_values = true)]
     pub(crate) actor: Option<String>,
     /// The format of the report on stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Format::Human,
+        env = FORMAT_VARIABLE,
+        hide_env_values = true
+    )]
     pub(crate) format: Format,
     /// How to show progress on stderr.
-    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "HOW",
+        default_value_t = ProgressMode::Auto,
+        env = "FLOWSWAP_PROGRESS",
+        hide_env_values = true
+    )]
     pub(crate) progress: ProgressMode,
     /// Do not use color. Setting NO_COLOR has the same effect.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = BoolishValueParser::new(), env = "FLOWSWAP_NO_COLOR", hide_env_values = true)]
     pub(crate) no_color: bool,
     /// Write only errors to stderr.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        value_parser = BoolishValueParser::new(),
+        env = "FLOWSWAP_QUIET",
+        hide_env_values = true
+    )]
     pub(crate) quiet: bool,
     /// Show more detail; `-vv` also shows every request.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FLOWSWAP_VERBOSE", hide_env_values = true)]
     pub(crate) verbose: u8,
     /// How long a plugin may compute between two messages before flowswap ends its process. Tests set a short time.
     #[arg(long, global = true, hide = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) plugin_patience: Duration,
+}
+
+impl Global {
+    /// Puts the options that have a value in the place of what the configuration says.
+    pub(crate) fn override_in(&self, config: &mut Config) {
+        if let Some(state) = &self.state_dir {
+            config.state = path::absolute(state).unwrap_or_else(|_| state.clone());
+        }
+        if let Some(concurrency) = self.concurrency {
+            config.run.concurrency = concurrency;
+        }
+    }
 }
 
 /// The format of the report on stdout.
@@ -96,6 +159,8 @@ pub(crate) enum Format {
     Human,
     /// One JSON document, for a script.
     Json,
+    /// A line of JSON for each event as it happens, and then one with the document.
+    Jsonl,
 }
 
 /// How to show progress on stderr. What fails is printed in any case.
@@ -234,6 +299,15 @@ pub(crate) enum Command {
     #[cfg(feature = "sandbox")]
     #[command(after_help = examples::sandbox::SIM)]
     Sim(SimArgs),
+    /// Print the JSON Schema of a document that flowswap prints with `--format json`
+    ///
+    /// Without a name, it lists the documents.
+    #[command(after_help = examples::SCHEMA)]
+    Schema {
+        /// The name of the document.
+        #[arg(value_name = "DOCUMENT", hide_possible_values = true)]
+        document: Option<DocumentName>,
+    },
     /// Print a completion script for a shell.
     #[command(after_help = examples::COMPLETIONS)]
     Completions {

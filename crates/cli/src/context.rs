@@ -97,7 +97,8 @@ impl Context {
             let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
             return Err(failure.hint("write one with `flowswap init`, or name another with `--config`"));
         }
-        let config = flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+        let mut config = flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+        self.global.override_in(&mut config);
         require_state(&config)?;
         times::remember(&config);
         Ok(config)

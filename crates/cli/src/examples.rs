@@ -11,6 +11,8 @@ pub(crate) const FLOWSWAP: &str = r#"Examples:
   # Show the state of every tenant and the command to run next
   flowswap status
 
+Every global option has a variable. The option wins over the variable, and the variable over the configuration.
+
 Exit codes:
   0  done
   1  failed
@@ -270,6 +272,12 @@ pub(crate) const REPLAY: &str = r#"Examples:
   flowswap replay plan.jsonl
   # The same for a build of your own
   flowswap replay plan.jsonl --plugin-dir target/debug"#;
+
+pub(crate) const SCHEMA: &str = r#"Examples:
+  # List the documents
+  flowswap schema
+  # Keep the schema of a document beside the script that reads it
+  flowswap schema status > status.schema.json"#;
 
 pub(crate) const COMPLETIONS: &str = r#"Examples:
   # Install completions for bash

@@ -4,7 +4,11 @@ use std::io;
 
 use flowswap_engine::StopSwitch;
 
-use crate::{display::progress::CurrentProgress, exit::Exit, terminal::Terminal};
+use crate::{
+    display::progress::CurrentProgress,
+    exit::Exit,
+    terminal::{Terminal, stdout_lost},
+};
 
 /// Listens for Ctrl-C and SIGTERM from now on, and turns the switch: a signal right after this call counts too.
 ///
@@ -15,7 +19,10 @@ pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress, switch: Stop
     // Not in the task: it may start late, and until then a signal would end the process in the middle of a step.
     let mut signals = Signals::install()?;
     tokio::spawn(async move {
-        signals.next().await;
+        tokio::select! {
+            () = signals.next() => {}
+            () = stdout_lost() => terminal.say("flowswap can no longer write events to stdout"),
+        }
         progress.say_stopping(terminal);
         switch.stop();
         signals.next().await;

@@ -7,9 +7,12 @@ mod clipboard;
 mod commands;
 mod context;
 mod display;
+mod documents;
 mod door;
+mod events;
 mod examples;
 mod exit;
+mod failed;
 mod fetch;
 mod fleet;
 mod full_command;
@@ -36,12 +39,12 @@ mod terminal;
 mod trust;
 mod waves;
 
-use std::{io, path::Path, process::ExitCode};
+use std::{ffi::OsString, io, path::Path, process::ExitCode};
 
 use clap::FromArgMatches;
 
 use crate::{
-    args::{Cli, Command, Recording, read_line},
+    args::{Cli, Command, Recording, answer_shell, asked_format, read_line},
     context::Context,
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -69,23 +72,33 @@ fn main() -> ExitCode {
         [word] if word == CLIPBOARD_PROCESS => return clipboard::serve(),
         _ => {}
     }
-    let matches = read_line(&words).unwrap_or_else(|error| error.exit());
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let (cli, recording) = match cli.command {
-        Command::Record(args) => {
-            let (cli, recording) = args.recorded(&matches).unwrap_or_else(|error| error.exit());
-            (cli, Some(recording))
-        }
-        command => (Cli { command, ..cli }, None),
+    match answer_shell(&words) {
+        Ok(false) => {}
+        // The person who types must not see an error.
+        Ok(true) | Err(_) => return Exit::Done.into(),
+    }
+    let (cli, recording) = match read(&words) {
+        Ok(read) => read,
+        Err(error) => return Terminal::refuse(asked_format(&words), &error),
     };
     full_command::remember(&cli.global);
     let terminal = Terminal::new(&cli.global);
     match start(cli, recording, hardened) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            terminal.show_failure(&failure);
+            terminal.end_with(&failure);
             failure.exit.into()
         }
+    }
+}
+
+/// Reads the command line: the command to run, and whether to record it.
+fn read(words: &[OsString]) -> Result<(Cli, Option<Recording>), clap::Error> {
+    let matches = read_line(words)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    match cli.command {
+        Command::Record(args) => args.recorded(&matches).map(|(cli, recording)| (cli, Some(recording))),
+        command => Ok((Cli { command, ..cli }, None)),
     }
 }
 

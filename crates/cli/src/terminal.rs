@@ -3,11 +3,13 @@
 use std::{
     error::Error,
     io::{self, BufWriter, IsTerminal, Write},
+    process::ExitCode,
 };
 
 use anstyle::{AnsiColor, Style};
 use flowswap_config::ConfigErrors;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::{
     args::{Format, Global, ProgressMode},
@@ -15,7 +17,10 @@ use crate::{
         text::{Show, Text, text},
         times,
     },
-    exit::Failure,
+    documents::{self, Document, Formatted},
+    events::{EventLine, Happened},
+    exit::{Exit, Failure},
+    failed::FailureReport,
     full_command,
 };
 
@@ -30,12 +35,6 @@ pub(crate) struct Terminal {
     pub(crate) verbose: u8,
     /// How to show progress.
     pub(crate) progress: ProgressMode,
-}
-
-/// Reports about several tenants.
-#[derive(Serialize)]
-pub(crate) struct OfTenants<'a, T> {
-    pub(crate) tenants: &'a [T],
 }
 
 /// What the color of a word means.
@@ -57,24 +56,37 @@ impl Terminal {
         Self { format: global.format, quiet: global.quiet, verbose: global.verbose, progress: global.progress }
     }
 
-    /// Writes a report: the text, or the value as JSON.
-    pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> Text) -> Result<(), Failure> {
+    /// Writes a report: the text, or the document.
+    pub(crate) fn report(&self, document: &impl Document, text: impl FnOnce() -> Text) -> Result<(), Failure> {
         match self.format {
             Format::Human => self.write_out(&full_command::in_text(&times::in_text(text()))),
-            Format::Json => self.write_out(&Text::json(value).map_err(Failure::at("write the report"))?),
+            Format::Json | Format::Jsonl => self.report_as_json(document),
         }
     }
 
-    /// Writes reports about tenants. As JSON, that is one object if the person just named one tenant, and otherwise a list.
-    pub(crate) fn report_tenants<T: Serialize>(
-        &self,
-        is_one_name: bool,
-        tenants: &[T],
-        text: impl FnOnce() -> Text,
-    ) -> Result<(), Failure> {
-        match tenants {
-            [one] if is_one_name => self.report(one, text),
-            tenants => self.report(&OfTenants { tenants }, text),
+    /// Writes a report that is no text for people.
+    pub(crate) fn report_as_json<D: Document>(&self, document: &D) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Human | Format::Json => documents::print(document),
+            Format::Jsonl => documents::print_line(&EventLine::of_report(D::NAME, &Formatted(document))),
+        };
+        self.write_out(&text.map_err(Failure::at("write the report"))?)
+    }
+
+    /// Whether a person reads stdout, and no program.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.format == Format::Human
+    }
+
+    /// Writes what happened, if a program wants to read it. Once that fails, flowswap stops as after Ctrl-C.
+    pub(crate) fn stream<R: Serialize>(&self, happened: Happened<'_, R>) {
+        if self.format != Format::Jsonl {
+            return;
+        }
+        let Ok(line) = documents::print_line(&EventLine::now(happened)) else { return };
+        let mut stdout = io::stdout().lock();
+        if stdout.write_all(line.as_str().as_bytes()).and_then(|()| stdout.flush()).is_err() {
+            STDOUT_LOST.notify_one();
         }
     }
 
@@ -103,6 +115,25 @@ impl Terminal {
         say_always(text);
     }
 
+    /// Shows the failure that ends the command. For a program, that is the last line of stderr.
+    pub(crate) fn end_with(&self, failure: &Failure) {
+        match self.format {
+            Format::Human => self.show_failure(failure),
+            Format::Json | Format::Jsonl => end_with_line(&failure.into()),
+        }
+    }
+
+    /// Shows what is wrong with the command line, or the help that somebody asked for.
+    pub(crate) fn refuse(format: Format, error: &clap::Error) -> ExitCode {
+        if format == Format::Human || !error.use_stderr() {
+            // If the stream is closed, nobody reads it.
+            let _ = error.print();
+        } else {
+            end_with_line(&error.into());
+        }
+        u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
+    }
+
     /// Shows a failure, its causes, and its hint, even with `--quiet`.
     pub(crate) fn show_failure(&self, failure: &Failure) {
         if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
@@ -116,6 +147,21 @@ impl Terminal {
             message += text!("\n\n{} {}", paint(Tone::Strong, "hint:"), hint);
         }
         self.say_always(&message);
+    }
+}
+
+/// Told once events cannot be written any more: nobody reads them, or the disk is full.
+static STDOUT_LOST: Notify = Notify::const_new();
+
+/// Returns once events cannot be written to stdout any more.
+pub(crate) async fn stdout_lost() {
+    STDOUT_LOST.notified().await;
+}
+
+fn end_with_line(report: &FailureReport) {
+    // Text always becomes JSON. If stderr is closed, nobody reads it.
+    if let Ok(line) = documents::print_line(report) {
+        let _ = io::stderr().write_all(line.as_str().as_bytes());
     }
 }
 

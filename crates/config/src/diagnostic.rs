@@ -10,7 +10,10 @@ use std::{
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 use flowswap_engine::{is_hidden, reveal};
 
-use crate::{location::Location, source::Sources};
+use crate::{
+    location::Location,
+    source::{Place, Sources},
+};
 
 /// How many errors are shown; the others are only counted.
 const MAX_SHOWN: usize = 20;
@@ -47,6 +50,15 @@ impl Diagnostic {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    fn problem<'a>(&'a self, sources: &'a Sources) -> Problem<'a> {
+        Problem {
+            message: &self.message,
+            place: self.place().map(|location| sources.place(location)),
+            tenants: &self.tenants,
+            hint: self.help.as_deref(),
+        }
     }
 
     fn place(&self) -> Option<Location> {
@@ -108,6 +120,19 @@ fn annotate(is_primary: bool, location: Location, label: &str) -> Annotation<'_>
     if label.is_empty() { annotation } else { annotation.label(reveal(label)) }
 }
 
+/// One error of a configuration, for a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem<'a> {
+    /// What is wrong, in one line. It may hold hidden characters.
+    pub message: &'a str,
+    /// Where. `None` if it stands in no file.
+    pub place: Option<Place<'a>>,
+    /// The names of the tenants that it is about, if it is about tenants.
+    pub tenants: &'a [String],
+    /// What to do about it.
+    pub hint: Option<&'a str>,
+}
+
 /// All errors of a configuration.
 #[derive(Clone)]
 pub struct ConfigErrors {
@@ -131,6 +156,11 @@ impl ConfigErrors {
         }
         distinct.sort_by_key(Diagnostic::place);
         Self { sources, diagnostics: distinct }
+    }
+
+    /// Each error, in the order of their places.
+    pub fn problems(&self) -> impl Iterator<Item = Problem<'_>> {
+        self.diagnostics.iter().map(|diagnostic| diagnostic.problem(&self.sources))
     }
 
     /// The text for the terminal, without hidden characters, and without a line break at its end.

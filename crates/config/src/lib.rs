@@ -32,11 +32,12 @@ mod tree;
 mod waves;
 
 pub use approvals::Approvals;
-pub use diagnostic::ConfigErrors;
+pub use diagnostic::{ConfigErrors, Problem};
 pub use load::load;
 pub use model::{Config, TenantConfig};
 pub use reference::{SecretCommand, SecretRef};
 pub use settings::{Network, PluginEntry, RunLimits};
 pub use side::SideConfig;
+pub use source::Place;
 pub use suggest::find_nearest;
 pub use waves::{Pick, REST, Selector, WaveOrder, WaveRule};

@@ -18,6 +18,17 @@ struct Source {
     text: String,
 }
 
+/// A place in a file, as an editor counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted in characters from 1.
+    pub column: usize,
+}
+
 impl Sources {
     /// Keeps a text. Secrets in it must already be masked, because an error can show any of its lines.
     pub(crate) fn add(&mut self, path: &Path, text: String) {
@@ -38,6 +49,15 @@ impl Sources {
 
     pub(crate) fn path(&self, source: usize) -> &Path {
         self.0.get(source).map_or(Path::new(""), |source| &source.path)
+    }
+
+    /// Where the location begins.
+    pub(crate) fn place(&self, location: Location) -> Place<'_> {
+        let text = self.text(location.source());
+        let before = text.get(..location.span().start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before[line_start..].chars().count() + 1;
+        Place { file: self.path(location.source()), line: before.matches('\n').count() + 1, column }
     }
 
     pub(crate) fn text(&self, source: usize) -> &str {

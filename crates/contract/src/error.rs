@@ -69,6 +69,7 @@ impl std::error::Error for Error {}
 
 /// The closed list of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// The configuration of the session is wrong.
@@ -111,6 +112,7 @@ pub enum ErrorKind {
 
 /// Whether a failed operation changed the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It certainly did not.

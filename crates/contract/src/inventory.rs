@@ -14,6 +14,7 @@ pub enum Inventory {
 
 /// What the provider shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProviderInventory {
     /// The canonical host name of the org, as the org states it.
     pub domain: String,
@@ -29,6 +30,7 @@ pub struct ProviderInventory {
 
 /// The OIDC web app of the authorization-code flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LegacyClient {
     /// The app's id.
     pub id: String,
@@ -54,6 +56,7 @@ pub struct LegacyClient {
 
 /// Token requests of a client in the provider's log; empty if flowswap may not read the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tokens {
     /// When the last one was granted, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +81,7 @@ impl LegacyClient {
 
 /// An API service integration of the client-credential flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceClient {
     /// The integration's id, which is also its OAuth client id.
     pub id: String,
@@ -100,6 +104,7 @@ pub struct ServiceClient {
 
 /// The two integrations that Palo Alto Networks publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
     /// Users and groups.
@@ -113,6 +118,7 @@ pub enum Variant {
 
 /// A variant that could be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VariantType {
     /// Which of the two integrations it is.
     pub variant: Variant,
@@ -127,6 +133,7 @@ pub struct VariantType {
 
 /// An app that has CIE's name, but is something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lookalike {
     /// The app's id.
     pub id: String,
@@ -141,6 +148,7 @@ pub struct Lookalike {
 
 /// What the directory shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryInventory {
     /// The directory's id.
     pub id: String,
@@ -176,6 +184,7 @@ pub struct DirectoryInventory {
 
 /// Where the flow and the client of a directory's connection are known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum KnownFrom {
     /// The directory shows it.
@@ -199,6 +208,7 @@ impl KnownFrom {
 
 /// How many objects a directory holds; `None` if it does not show the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counts {
     /// Users.
     pub users: Option<u64>,
@@ -210,6 +220,7 @@ pub struct Counts {
 
 /// The OAuth flow of a directory's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Flow {
     /// RFC 6749 §4.1, with a refresh token that lives 90 days.

@@ -9,6 +9,7 @@ use crate::{Error, Handle, HttpAnswer, HttpAsk, Json, Role};
 
 /// The version of the messages. The majors must be equal; the lower minor applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Protocol {
     /// Changes when a message changes its meaning.
     pub major: u32,
@@ -239,6 +240,7 @@ pub enum PluginEvent {
 
 /// The level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Something is wrong, but the call continues.
@@ -252,6 +254,7 @@ pub enum Level {
 
 /// A plugin's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PluginHello {
     /// Its name, the value of `plugin` in the configuration.
     pub name: String,
@@ -280,6 +283,7 @@ pub struct PluginHello {
 
 /// A key of a plugin's table in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigKey {
     /// The key.
     pub name: String,
@@ -293,6 +297,7 @@ pub struct ConfigKey {
 
 /// The response headers, in lower case, that state rate limits and request ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeaderDialect {
     /// The header with the number of requests left.
     pub remaining: String,

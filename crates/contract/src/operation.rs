@@ -171,6 +171,7 @@ pub struct TestReply {
 
 /// What one check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// The check, a short name such as `token` or `read-users`.
     pub check: String,
@@ -216,6 +217,7 @@ impl Evidence {
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceResult {
     /// As it must be.

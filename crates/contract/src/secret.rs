@@ -10,6 +10,7 @@ use crate::{Json, Role};
 /// Names a secret that the host keeps: the tenant, the step or side that it belongs to, and its own name, such as
 /// `acme/provision/client_secret`. In JSON it is `{"$secret": "name"}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Handle(String);
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// What a person must do, from the first click to the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunSheet {
     /// What the step achieves, one line without a full stop.
     pub title: String,
@@ -25,12 +26,13 @@ pub struct RunSheet {
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SheetLine {
     /// What to do with the element that has the label.
     pub act: SheetAct,
-    /// The exact label on the screen; for [`SheetAct::Go`], where to go.
+    /// The exact label on the screen; for `go`, where to go.
     pub label: String,
-    /// What to choose or enter, or what the screen must show: a text, or the [`Handle`](crate::Handle) of a secret.
+    /// What to choose or enter, or what the screen must show: a text, or the name of a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// A note for the person.
@@ -40,6 +42,7 @@ pub struct SheetLine {
 
 /// What to do with the element that has the label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SheetAct {
     /// Go there: a page, a menu, a row of a table.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Json;
 
-/// A step that a plugin proposes. The engine orders proposals by phase and freezes them as [`Step`]s.
+/// A step that a plugin proposes. The engine orders proposals by phase and freezes them as steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepProposal {
     /// Its phase in the migration.
     pub phase: Phase,
@@ -41,7 +42,7 @@ pub struct StepProposal {
     /// before protocol 1.3 are not bound to places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sends: Option<Vec<SentSecret>>,
-    /// The URLs to which its calls POST a [query](crate::HttpAsk::query). The host refuses a query anywhere else, so a reviewer
+    /// The URLs to which its calls POST a query. The host refuses a query anywhere else, so a reviewer
     /// sees every request that could change something under the name of a read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<String>,
@@ -51,8 +52,9 @@ pub struct StepProposal {
 
 /// One place in the requests of a step where a secret may stand. A reviewer sees it in the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SentSecret {
-    /// The name of the secret among the step's [`needs`](StepProposal::needs).
+    /// The name of the secret among the step's `needs`.
     pub input: String,
     /// The origin that gets it, such as `https://api.example.com`.
     pub to: String,
@@ -69,6 +71,7 @@ impl SentSecret {
 
 /// A step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// Unique within the tenant's plan.
     pub id: String,
@@ -80,6 +83,7 @@ pub struct Step {
 
 /// The side of a tenant that a plugin serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Issues the credentials (an Okta org).
@@ -90,6 +94,7 @@ pub enum Role {
 
 /// The phases of a migration, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Create the service client.
@@ -119,6 +124,7 @@ impl Phase {
 
 /// Who carries out a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// The plugin, without a person.
@@ -130,6 +136,7 @@ pub enum By {
 
 /// What a rollback needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reversibility {
     /// No person needs to do anything.

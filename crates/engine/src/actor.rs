@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user of this machine, and the name that the user goes by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
 pub struct Actor {
     /// The user of the operating system.
@@ -13,7 +14,7 @@ pub struct Actor {
     /// The name of the machine. `None` in records up to format 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The name that the user passed with `--as` or `FLOWSWAP_USER`. Nobody checks it, so it never stands alone.
+    /// The name that the user passed with `--user` or `FLOWSWAP_USER`. Nobody checks it, so it never stands alone.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -36,7 +37,7 @@ impl fmt::Display for Actor {
 }
 
 /// An actor as the journal has it. Up to format 2 that is only the name of the user.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
     User(String),

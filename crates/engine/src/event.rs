@@ -1,6 +1,7 @@
 //! The events of the engine and the host. The terminal, JSON lines, and recordings all read this one stream.
 
 use flowswap_contract::{Evidence, Level};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{Actor, Direction, RunId, TenantState};
@@ -12,7 +13,7 @@ pub trait EventSink: Send + Sync {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A run started.

@@ -28,6 +28,7 @@ mod spec;
 mod state;
 mod stop;
 mod tenant;
+mod time;
 mod turns;
 mod wave;
 
@@ -75,5 +76,6 @@ pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
 pub use tenant::Tenant;
+pub use time::Time;
 pub use turns::{Pace, Paused, Turns};
 pub use wave::{Opening, Requirement, Wave};

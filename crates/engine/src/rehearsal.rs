@@ -3,28 +3,32 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PlannedTenant, PluginPin};
+use crate::{PlannedTenant, PluginPin, Time};
 
 /// A rehearsal that is under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rehearsal {
     /// The digest of its plan.
     pub plan: String,
     /// Since when the tenant is swapped, and both sides have confirmed it. `None` before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub swapped_at: Option<Timestamp>,
 }
 
 /// The receipt of a rehearsal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rehearsed {
     /// The digest of its plan.
     pub plan: String,
     /// When the tenant was swapped, and both sides had confirmed it.
+    #[schemars(with = "Time")]
     pub swapped_at: Timestamp,
     /// When it was rolled back, and the directory had its previous connection again.
+    #[schemars(with = "Time")]
     pub rolled_back_at: Timestamp,
     /// What was rehearsed.
     pub course: Course,
@@ -32,9 +36,11 @@ pub struct Rehearsed {
 
 /// How a tenant is migrated: the builds of its plugins, and the steps that they carry out. What is rehearsed for one tenant is shown
 /// for all tenants with the same course.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Course {
+    /// The plugin of the org.
     provider_plugin: String,
+    /// The plugin of the directory.
     directory_plugin: String,
     /// The builds of both.
     plugins: BTreeMap<String, PluginPin>,

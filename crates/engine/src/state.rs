@@ -1,10 +1,11 @@
 //! The words of the engine: goals, directions, states, and decisions. Everything else stands on them.
 
 use flowswap_contract::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What can be done with a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It can be migrated.
@@ -37,7 +38,7 @@ impl std::fmt::Display for Verdict {
 }
 
 /// How far a run takes a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
     /// The directory uses the service client, and that is confirmed.
@@ -110,7 +111,7 @@ pub enum Mode {
 }
 
 /// How a secret is given to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HandoverChannel {
     /// On the clipboard, for a minute.
@@ -129,7 +130,7 @@ impl std::fmt::Display for HandoverChannel {
 }
 
 /// A person's decision on a step in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
     /// Its change is in place.
@@ -148,7 +149,7 @@ impl std::fmt::Display for Resolution {
 }
 
 /// The commands that start a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunCommand {
     /// `flowswap apply`.
@@ -170,7 +171,7 @@ impl std::fmt::Display for RunCommand {
 }
 
 /// Forward or back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Carry steps out.
@@ -180,7 +181,7 @@ pub enum Direction {
 }
 
 /// The state of a tenant, in the words of `flowswap status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantState {
     /// No plan has steps for it.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use crate::Actor;
+use crate::{Actor, Time};
 
 /// The turns of a process. Copies give the same ones.
 #[derive(Debug, Clone, Default)]
@@ -30,16 +31,17 @@ pub(crate) struct Turn {
 }
 
 /// Who paused, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paused {
     /// Who.
     pub by: Actor,
     /// When, by the clock of this machine.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
 }
 
 /// Whether turns are given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pace {
     /// They are.

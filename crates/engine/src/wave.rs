@@ -3,15 +3,17 @@
 use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Tenants of a plan that are migrated together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// Its name, unique in the plan.
     pub name: String,
     /// When it opens. It says nothing about the first wave, which is always open.
+    #[schemars(with = "String")]
     pub opens_after: Opening,
     /// What must be shown before it opens, also for the first wave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +23,7 @@ pub struct Wave {
 }
 
 /// What must be shown before a wave opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requirement {
     /// A rehearsal for each kind of its tenants, with the plugins of the plan.

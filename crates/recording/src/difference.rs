@@ -1,5 +1,6 @@
 //! How two messages of a plugin differ.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 const MAX_PLACES: usize = 20;
 
 /// The first message of a process that is not as it was recorded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The line of the recording with what was expected.
     pub line: usize,
@@ -22,7 +23,7 @@ pub struct Difference {
 }
 
 /// A place where two messages differ. A value that is missing is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Place {
     /// A JSON pointer (RFC 6901); the whole message is empty.
     pub at: String,

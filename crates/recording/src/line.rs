@@ -1,6 +1,7 @@
 //! The lines of a recording. Each is one JSON object, with the kind of the line as its only key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -82,7 +83,7 @@ pub enum Line {
 }
 
 /// What a recording is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// The format of the recording.
     pub format: u32,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_host::RawPlugin;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -18,7 +19,7 @@ pub struct Replay {
 }
 
 /// What a replay showed of one process.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReplayedProcess {
     /// The number of the process in the recording.
     pub process: u32,

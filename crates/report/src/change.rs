@@ -2,10 +2,11 @@
 
 use flowswap_contract::{Flow, Phase};
 use flowswap_engine::{PlannedTenant, Seen};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a migration replaces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// The flow and the scopes of the legacy client.
     pub before: Side,
@@ -17,8 +18,8 @@ pub struct Change {
     pub scopes_removed: Vec<String>,
 }
 
-/// One side of a [`Change`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One side of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Side {
     /// The OAuth flow.
     pub flow: String,

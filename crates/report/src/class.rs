@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use flowswap_engine::{PlannedTenant, Seen, Verdict, digest};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Tenants with the same verdict, findings, steps, and rollback, apart from their own names and ids.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Class {
     /// SHA-256 of what the tenants have in common, hexadecimal. It is the same in every plan, whatever the tenants are called.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct Class {
 }
 
 /// The parts that a class shares with an earlier one. A reviewer has read them there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alike {
     /// The id of the earlier class.
     pub class: String,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{Actor, Plan, RULES, Severity, Verdict};
+use flowswap_engine::{Actor, Plan, RULES, Severity, Time, Verdict};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -20,17 +21,20 @@ use crate::{
 pub const REPORT_FORMAT: u32 = 1;
 
 /// What a reviewer reads of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PlanReport {
-    /// [`REPORT_FORMAT`].
+    /// The format of the document.
+    #[schemars(extend("const" = REPORT_FORMAT))]
     pub format: u32,
     /// The digest of the plan. An approval is an approval of this.
     pub digest: String,
     /// When the plan was made.
+    #[schemars(with = "Time")]
     pub created_at: Timestamp,
     /// Who made it: the user, the name that the user goes by, and the machine. `None` in plans from before they said so.
     pub made_by: Option<String>,
     /// After this time the plan starts no tenant.
+    #[schemars(with = "Time")]
     pub not_after: Timestamp,
     /// The plugins that carry it out.
     pub plugins: Vec<PluginLine>,
@@ -55,7 +59,7 @@ pub struct PlanReport {
 }
 
 /// A plugin of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginLine {
     /// Its name.
     pub name: String,
@@ -68,7 +72,7 @@ pub struct PluginLine {
 }
 
 /// A rule that matched, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FindingLine {
     /// Its id.
     pub id: String,

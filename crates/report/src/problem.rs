@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use flowswap_engine::{Finding, PlannedTenant, Seen, Severity, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -25,7 +26,7 @@ pub struct TroubledTenant<'a> {
 }
 
 /// What blocks tenants. It is the same for all of them, apart from their own names and ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
     /// Their verdict.
     pub verdict: Verdict,
@@ -36,7 +37,7 @@ pub struct Problem {
 }
 
 /// A finding that blocks tenants. If its texts differ from tenant to tenant, they have placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProblemError {
     /// The id of its rule.
     pub id: String,

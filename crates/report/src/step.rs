@@ -2,11 +2,12 @@
 
 use flowswap_contract::{By, Phase, Reversibility, Role, Step};
 use flowswap_engine::{PlannedTenant, StepRollback};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A step as a reviewer reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepLine {
     /// Its id in the plan.
     pub id: String,
@@ -20,7 +21,7 @@ pub struct StepLine {
     pub is_check: bool,
     /// Whether a person carries it out.
     pub by_person: bool,
-    /// The command that carries it out, such as `flowswap apply`. See [`command_of`].
+    /// The command that carries it out, such as `flowswap apply`.
     pub command: &'static str,
     /// Who rolls it back. `None` for a check, which changes nothing.
     pub reversibility: Option<Reversibility>,
@@ -35,7 +36,7 @@ pub struct StepLine {
 }
 
 /// The servers that get the credentials of one side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reach {
     /// The side.
     pub role: Role,
@@ -46,7 +47,7 @@ pub struct Reach {
 }
 
 /// One line of the reversibility ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LedgerLine {
     /// The step that is undone.
     pub step: String,

@@ -1,15 +1,16 @@
 //! One tenant of a plan.
 
 use flowswap_contract::Flow;
-use flowswap_engine::{Finding, PlannedTenant, SIGN_IN_LIFETIME_DAYS, Seen, Severity, Verdict};
+use flowswap_engine::{Finding, PlannedTenant, SIGN_IN_LIFETIME_DAYS, Seen, Severity, Time, Verdict};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A planned tenant, and what was seen of it, unpacked once.
 pub(crate) type SeenTenant<'a> = (&'a PlannedTenant, Option<Seen>);
 
 /// A tenant of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantLine {
     /// Its name.
     pub name: String,
@@ -30,13 +31,14 @@ pub struct TenantLine {
     /// The rules that matched, most severe first.
     pub findings: Vec<TenantFinding>,
     /// When its connection stops working if nobody does anything, as far as it is known.
+    #[schemars(with = "Option<Time>")]
     pub dies_at: Option<Timestamp>,
     /// Whole days from the making of the plan until then; negative if it is dead.
     pub days_left: Option<i64>,
 }
 
 /// A rule that matched a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantFinding {
     /// The id of the rule.
     pub id: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::tenant::TenantLine;
@@ -12,7 +13,7 @@ const WEEKS: usize = 13;
 const DAYS: usize = 5;
 
 /// How many connections stop working in which week after the plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Timeline {
     /// They stopped working before.
     pub dead: usize,
@@ -26,8 +27,8 @@ pub struct Timeline {
     pub unknown: usize,
 }
 
-/// One week of a [`Timeline`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// One week of a timeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Week {
     /// Connections that this plan migrates.
     pub migrated: usize,
@@ -36,7 +37,7 @@ pub struct Week {
 }
 
 /// Connections that stop working after the same number of days.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Day {
     /// Whole days after the making of the plan. All that stopped working before are at -1.
     pub days_left: i64,

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use flowswap_contract::{Flow, KnownFrom};
 use flowswap_engine::{PlannedTenant, Seen};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::tenant::{SeenTenant, dies_at};
 
 /// Something that is not known of some tenants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unknown {
     /// What, as a sentence.
     pub what: Cow<'static, str>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_engine::{Plan, Wave};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::number::number;
@@ -11,7 +12,7 @@ use crate::number::number;
 const MOST_NAMES: usize = 5;
 
 /// A wave of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WaveLine {
     /// Its name.
     pub name: String,

@@ -28,6 +28,8 @@ use tower::ServiceExt;
 
 pub(crate) use background::Background;
 
+use crate::machine::schemas;
+
 /// All records of a journal.
 pub(crate) async fn read_records(journal: &dyn Journal) -> Result<Vec<Record>, JournalError> {
     let mut records = Vec::new();
@@ -157,10 +159,14 @@ impl Lab {
         run_in(self.dir(), args)
     }
 
-    /// Runs the binary, expects this exit code, and decodes the JSON on stdout.
+    /// Runs the binary, expects this exit code, and decodes the JSON on stdout, which must follow its schema.
+    #[track_caller]
     pub(crate) fn json(&self, args: &[&str], code: i32) -> Value {
         let output = self.run(&[args, &["--format", "json"]].concat()).expect(code);
-        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stdout))
+        let printed = serde_json::from_str(&output.stdout);
+        let printed = printed.unwrap_or_else(|error| panic!("{error}: {}", output.stdout));
+        schemas::check(args, &printed);
+        printed
     }
 
     /// Changes the configuration.

@@ -4,13 +4,13 @@
 use std::ffi::OsString;
 
 use clap::{
-    ArgMatches, Command, CommandFactory, Error,
-    builder::StyledStr,
+    ArgMatches, Command, CommandFactory, Error, ValueEnum,
+    builder::{Resettable, StyledStr},
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use flowswap_config::find_nearest;
 
-use super::Cli;
+use super::{Cli, FORMAT_VARIABLE, Format};
 
 /// Options of other programs, and what has the same effect here.
 const FOREIGN: [(&str, &str); 4] = [
@@ -29,7 +29,32 @@ pub(crate) fn read_line(words: &[OsString]) -> Result<ArgMatches, Error> {
     let mut root = Cli::command();
     root.build();
     refuse_long_options_with_one_dash(&root, words)?;
-    root.try_get_matches_from_mut(words).map_err(|error| advise(&root, words, error))
+    let matches = match root.try_get_matches_from_mut(words) {
+        Err(error) if error.kind() == ErrorKind::ArgumentConflict => without_rivals().try_get_matches_from(words),
+        read => read,
+    };
+    matches.map_err(|error| advise(&root, words, error))
+}
+
+/// The same command line, but `FLOWSWAP_QUIET` and `FLOWSWAP_VERBOSE` say nothing. Each of them would contradict the option of the
+/// other.
+fn without_rivals() -> Command {
+    let without = |root: Command, rival| root.mut_arg(rival, |option| option.env(Resettable::Reset));
+    ["quiet", "verbose"].into_iter().fold(Cli::command(), without)
+}
+
+/// The format that a command line asks for, even if the rest of the line is wrong.
+pub(crate) fn asked_format(words: &[OsString]) -> Format {
+    let words = words.iter().map_while(|word| Some(word.to_str()?).filter(|word| *word != "--"));
+    let words: Vec<&str> = words.collect();
+    let after = |(index, word): (usize, &&'_ str)| match word.strip_prefix("--format") {
+        Some("") => words.get(index + 1).map(|value| (*value).to_owned()),
+        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+        None => None,
+    };
+    let asked = words.iter().enumerate().filter_map(after).next_back();
+    let asked = asked.or_else(|| std::env::var(FORMAT_VARIABLE).ok());
+    asked.and_then(|format| Format::from_str(&format, false).ok()).unwrap_or(Format::Human)
 }
 
 /// Refuses `-out=p.json`, `-format json`, and `-yes`: a short option would take the rest of the word for its value.
@@ -70,16 +95,42 @@ fn unknown(command: &Command, word: &str, advice: String) -> Error {
     error
 }
 
+/// Names the variable that has a wrong value, if no option on the command line has it.
+fn name_variable(root: &Command, words: &[OsString], mut error: Error) -> Error {
+    let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else { return error };
+    let Some(option) = find_command(root, words).get_arguments().find(|option| option.to_string() == *found) else {
+        return error;
+    };
+    let (Some(variable), Some(long)) = (option.get_env(), option.get_long()) else { return error };
+    let is_option = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with(&format!("--{long}")));
+    if std::env::var_os(variable).is_some() && !words.iter().any(is_option) {
+        let variable = variable.display().to_string();
+        error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+    }
+    error
+}
+
+/// The command that the words are for.
+fn find_command<'a>(root: &'a Command, words: &[OsString]) -> &'a Command {
+    let words = words.iter().filter_map(|word| word.to_str());
+    words.fold(root, |command, word| command.find_subcommand(word).unwrap_or(command))
+}
+
 /// Replaces clap's advice to pass an unknown option as a value: no value of flowswap begins with a dash.
-fn advise(root: &Command, words: &[OsString], mut error: Error) -> Error {
+fn advise(root: &Command, words: &[OsString], error: Error) -> Error {
+    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return name_variable(root, words, error);
+    }
+    advise_on_option(root, words, error)
+}
+
+fn advise_on_option(root: &Command, words: &[OsString], mut error: Error) -> Error {
     let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else { return error };
     if error.kind() != ErrorKind::UnknownArgument || !found.starts_with('-') {
         return error;
     }
     if let Some((_, advice)) = FOREIGN.iter().find(|(option, _)| found == option) {
-        let command = words.iter().filter_map(|word| word.to_str());
-        let command = command.fold(root, |command, word| command.find_subcommand(word).unwrap_or(command));
-        return unknown(command, found, (*advice).to_owned());
+        return unknown(find_command(root, words), found, (*advice).to_owned());
     }
     error.remove(ContextKind::Suggested);
     error
@@ -121,6 +172,22 @@ mod tests {
                 (Some(text), Some(meant)) => assert!(text.contains(&format!("`{meant}`?")), "{line}: {text}"),
                 (refused, expected) => assert_eq!(refused.as_deref(), expected, "{line}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_says_in_which_format_it_wants_its_error() {
+        let table = [
+            ("plan --nonsense --format json", Format::Json),
+            ("--format=jsonl plan --nonsense", Format::Jsonl),
+            ("plan --format json --format human -x", Format::Human),
+            ("plan --format", Format::Human),
+            ("plan --formats json", Format::Human),
+            ("plan -- --format json", Format::Human),
+        ];
+        for (line, expected) in table {
+            let words: Vec<OsString> = format!("flowswap {line}").split(' ').map(OsString::from).collect();
+            assert_eq!(asked_format(&words), expected, "{line}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Select;
+use super::{Select, complete};
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -68,10 +68,10 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The old plan file, such as the one that was approved; `-` means stdin.
-    #[arg(value_name = "OLD")]
+    #[arg(value_name = "OLD", add = complete::plans())]
     pub(crate) old: PathBuf,
     /// The new plan file; `-` means stdin.
-    #[arg(value_name = "NEW")]
+    #[arg(value_name = "NEW", add = complete::plans())]
     pub(crate) new: PathBuf,
     #[command(flatten)]
     pub(crate) faces: Faces,
@@ -93,7 +93,7 @@ pub(crate) enum FaceName {
 #[derive(Debug, Args)]
 pub(crate) struct PlanFile {
     /// The plan file.
-    #[arg(value_name = "PLAN")]
+    #[arg(value_name = "PLAN", add = complete::plans())]
     pub(crate) plan: PathBuf,
 }
 

@@ -2,11 +2,13 @@
 
 use clap::{Args, Subcommand};
 
+use super::complete;
 use crate::examples;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The id of the finding; without it, all findings.
+    #[arg(add = complete::findings())]
     pub(crate) id: Option<String>,
 }
 

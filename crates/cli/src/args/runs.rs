@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AcceptChanges, PlanFile, Select, StartedTenants};
+use super::{AcceptChanges, PlanFile, Select, StartedTenants, complete};
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
@@ -13,7 +13,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) select: Select,
     /// Stop after this wave of the plan.
-    #[arg(long, value_name = "NAME", conflicts_with = "waves")]
+    #[arg(long, value_name = "NAME", conflicts_with = "waves", add = complete::waves())]
     pub(crate) hold_after: Option<String>,
     /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long)]

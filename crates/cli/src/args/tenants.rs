@@ -7,6 +7,8 @@ use flowswap_config::find_nearest;
 use flowswap_engine::{EVIDENCE_RULES, RULES, TenantState, Verdict};
 use serde::de::DeserializeOwned;
 
+use super::complete;
+
 /// The heading of these options in help.
 pub(crate) const SELECTION: &str = "Which tenants";
 
@@ -14,31 +16,31 @@ pub(crate) const SELECTION: &str = "Which tenants";
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Select {
     /// The names of the tenants, or patterns such as 'emea-*'.
-    #[arg(value_name = "TENANT")]
+    #[arg(value_name = "TENANT", add = complete::tenants())]
     pub(crate) tenants: Vec<String>,
     /// Also the tenants in this file, one name a line; `-` means stdin.
     #[arg(long, help_heading = SELECTION, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
     /// Only tenants in one of these states, such as `swapped,stuck`.
-    #[arg(long = "state", help_heading = SELECTION, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
+    #[arg(long = "state", help_heading = SELECTION, value_name = "STATE", value_delimiter = ',', value_parser = parse_state, add = complete::states())]
     pub(crate) states: Vec<TenantState>,
     /// Only tenants with one of these verdicts, such as `ready`.
-    #[arg(long = "verdict", help_heading = SELECTION, value_name = "VERDICT", value_delimiter = ',', value_parser = parse_verdict)]
+    #[arg(long = "verdict", help_heading = SELECTION, value_name = "VERDICT", value_delimiter = ',', value_parser = parse_verdict, add = complete::verdicts())]
     pub(crate) verdicts: Vec<Verdict>,
     /// Only tenants with one of these findings, such as `deadline-near`.
-    #[arg(long = "finding", help_heading = SELECTION, value_name = "ID", value_delimiter = ',', value_parser = parse_finding)]
+    #[arg(long = "finding", help_heading = SELECTION, value_name = "ID", value_delimiter = ',', value_parser = parse_finding, add = complete::findings())]
     pub(crate) findings: Vec<String>,
     /// Only tenants of this owner.
-    #[arg(long = "owner", help_heading = SELECTION, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "owner", help_heading = SELECTION, value_name = "NAME", value_delimiter = ',', add = complete::owners())]
     pub(crate) owners: Vec<String>,
     /// Only tenants with this label, such as `region=emea`. Several values of one label add up.
-    #[arg(long = "label", help_heading = SELECTION, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = parse_label)]
+    #[arg(long = "label", help_heading = SELECTION, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = parse_label, add = complete::labels())]
     pub(crate) labels: Vec<(String, String)>,
     /// Only tenants in this wave of their plan.
-    #[arg(long = "wave", help_heading = SELECTION, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "wave", help_heading = SELECTION, value_name = "NAME", value_delimiter = ',', add = complete::waves())]
     pub(crate) waves: Vec<String>,
     /// Leave out these tenants; names or patterns.
-    #[arg(long, help_heading = SELECTION, value_name = "TENANT", value_delimiter = ',')]
+    #[arg(long, help_heading = SELECTION, value_name = "TENANT", value_delimiter = ',', add = complete::tenants())]
     pub(crate) except: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flowswap_engine::{AbandonError, JournalError, Overview, TenantState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{started, status, stuck};
@@ -13,24 +14,32 @@ use crate::{
         self,
         text::{Text, text},
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::Fleet,
     question::Question,
     soak::Soak,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The tenants that stay migrated.
     tenants: Vec<Row>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Abandon;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The name of the tenant.
     name: String,
+    /// Its state now.
     state: TenantState,
     /// What flowswap saw of the directory.
     seen: String,
+    /// The command that takes the tenant further.
     next: Option<String>,
 }
 

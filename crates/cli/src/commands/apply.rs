@@ -7,6 +7,7 @@ use flowswap_engine::{Approval, Goal, Job, Outline, Overview, Plan, PlanFile, Po
 use flowswap_host::quoted;
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -18,9 +19,10 @@ use super::{
 };
 use crate::{
     approvals::Approvals,
-    args::{ApplyArgs, Format, Select},
+    args::{ApplyArgs, Select},
     context::{Context, NOTHING_DONE, read_logbook},
     display::{self, progress::OutputGate, text::text},
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::Fleet,
     go_on::AtTerminal,
@@ -102,15 +104,21 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
 }
 
 /// The reports of all waves.
-#[derive(Default, Serialize)]
-struct Reports {
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct Reports {
+    /// The waves that the command worked on.
     waves: Vec<OfWave>,
     /// The wave that did not begin.
     held: Option<Held>,
 }
 
-#[derive(Serialize)]
+impl Document for Reports {
+    const NAME: DocumentName = DocumentName::Waves;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct OfWave {
+    /// The name of the wave.
     wave: String,
     #[serde(flatten)]
     report: Report,
@@ -121,7 +129,7 @@ impl Reports {
     fn add(&mut self, context: &Context, stage: &Stage<'_>, report: Report) -> Result<(), Failure> {
         match stage.wave {
             Some((_, wave)) => {
-                if context.terminal.format == Format::Human {
+                if context.terminal.is_for_people() {
                     context.terminal.write_out(&text!("wave {}:\n", wave.name))?;
                     report.print(context)?;
                 }

@@ -1,6 +1,7 @@
 //! `flowswap approvals`: shows who approved a plan, which approvals do not count, and what is missing.
 
 use flowswap_engine::short;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan;
@@ -12,40 +13,52 @@ use crate::{
         table,
         text::{Text, text},
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     /// How many different people must approve each class; 0 if nobody must.
     required: usize,
     /// The digest of what the configuration means for the plan. An approval counts only if it names the same.
     configuration: Option<String>,
+    /// The classes of the plan that have steps.
     classes: Vec<ClassRow>,
+    /// The signatures beside the plan.
     files: Vec<FileRow>,
 }
 
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Approvals;
+}
+
 /// A class with steps.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ClassRow {
+    /// The id of the class.
     id: String,
+    /// How many tenants it has.
     tenants: usize,
     /// How many different people approved it.
     approvals: usize,
+    /// Whether enough people approved it.
     is_approved: bool,
     /// Who did.
     by: Vec<String>,
 }
 
 /// A signature of a file beside the plan.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FileRow {
+    /// The name of the file.
     file: String,
     /// Who signed; `None` if it does not count.
     by: Option<String>,
+    /// The fingerprint of the key.
     key: Option<String>,
+    /// The reason that the person signed.
     reason: Option<String>,
     /// Why it does not count.
     refused: Option<String>,

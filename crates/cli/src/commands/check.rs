@@ -8,6 +8,7 @@ use flowswap_engine::{BackendCall, Logbook, Tenant, TenantSpec, find_domain_defe
 use flowswap_host::{Cage, chain};
 use flowswap_store::{AgeSecretStore, Identity, StateDir};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,6 +23,7 @@ use crate::{
         table::{self, Cell},
         text::{Text, text},
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::Fleet,
     identity, selection,
@@ -35,15 +37,21 @@ const CLOCK_SKEW_NOTED: SignedDuration = SignedDuration::from_secs(30);
 /// A clock that is off by this much makes every time in the evidence worthless.
 const CLOCK_SKEW_FAILED: SignedDuration = SignedDuration::from_mins(5);
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The checks: first those of this machine, then those of each tenant.
     checks: Vec<Check>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Check;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Check {
+    /// The name of the tenant. `None` for a check of this machine.
     tenant: Option<String>,
+    /// The side that was checked. `None` for a check of this machine.
     role: Option<Role>,
     #[serde(flatten)]
     evidence: Evidence,

@@ -1,10 +1,9 @@
-//! `flowswap completions`: prints a completion script for a shell.
+//! `flowswap completions`: prints the script by which a shell asks flowswap what it can complete.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::{
-    args::Cli,
+    args::write_script,
     context::Context,
     display::text::Text,
     exit::{Exit, Failure},
@@ -12,7 +11,7 @@ use crate::{
 
 pub(crate) fn run(context: &Context, shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "flowswap", &mut script);
+    write_script(shell, &mut script).map_err(Failure::at("make the script"))?;
     context.terminal.write_out(&Text::of_lines(&String::from_utf8_lossy(&script)))?;
     Ok(Exit::Done)
 }

@@ -8,11 +8,16 @@ use flowswap_host::{Cage, PluginFile};
 use crate::{
     context::Context,
     display::text::{Text, text},
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::{plugin_launcher, start_plugin},
     sim_world,
     terminal::{Tone, paint},
 };
+
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Conformance;
+}
 
 /// Checks the plugin in the file against the simulator, if a simulated tenant fits it.
 pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf, cage: Cage) -> Result<Exit, Failure> {

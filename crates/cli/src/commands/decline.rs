@@ -1,6 +1,7 @@
 //! `flowswap decline`: records that nobody will carry out the run sheet, and why.
 
 use flowswap_engine::Runner;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,18 +13,26 @@ use crate::{
     args::DeclineArgs,
     context::{Context, Writer, read_logbook, read_tenant},
     display::text::{Text, text},
+    documents::{Document, DocumentName, OfTenants},
     door::Ask,
     exit::{Exit, Failure},
     selection,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(super) struct Report {
+    /// The name of the tenant.
     name: String,
+    /// The step that nobody will carry out.
     step: String,
+    /// The state of the tenant now.
     state: Option<flowswap_engine::TenantState>,
+    /// The command that takes the tenant further.
     next: Option<String>,
+}
+
+impl Document for OfTenants<'_, Report> {
+    const NAME: DocumentName = DocumentName::Decline;
 }
 
 pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, Failure> {
@@ -38,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
         Writer::AtWork(at_work) => at_work.ask(Ask::Decline { tenants: names, reason: reason.to_owned() }).await?,
     };
     let shown = || declined.iter().map(text).collect();
-    context.terminal.report_tenants(args.select.is_one_name(), &declined, shown)?;
+    context.terminal.report(&OfTenants::new(args.select.is_one_name(), &declined), shown)?;
     Ok(Exit::Done)
 }
 

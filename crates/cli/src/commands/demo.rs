@@ -45,6 +45,8 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY).scheduled_sync(SYNC_EVERY);
     let sim = Sim::start(config, ([127, 0, 0, 1], 0).into()).await.map_err(Failure::at("start the simulator"))?;
     let mut context = context.clone();
+    // The demo never touches the state of real tenants.
+    context.global.state_dir = None;
     context.global.config = sim_files::write(&context, &sim, &dir)?;
     let before = sim.snapshot();
     let exit = show(&context, &sim, &dir).await;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Actor, Clock, Ending, Event, EventSink, Goal, Outcome, Pace, Ports, RunCommand, RunId, Runner, Summary,
+    Actor, Clock, Ending, Event, EventSink, Goal, Outcome, Pace, Ports, RunCommand, RunId, Runner, Summary, Time,
 };
 use flowswap_store::StateDir;
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,19 +20,21 @@ use super::{
 use crate::{
     context::{Context, SystemClock},
     display::text::text,
+    documents::{Document, DocumentName},
     door::{Ask, Door, Porter},
     exit::{Exit, Failure},
     fleet::Fleet,
 };
 
 /// What a command is doing.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Doing {
     /// Which command.
     pub(super) command: RunCommand,
     /// Its run.
     pub(super) run: RunId,
     /// Since when.
+    #[schemars(with = "Time")]
     pub(super) since: Timestamp,
     /// Who started it.
     pub(super) by: Actor,
@@ -40,12 +43,20 @@ pub(super) struct Doing {
 }
 
 /// What became of a request to pause a command, or to let it go on.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Steered {
     /// Whether that changed anything.
     pub(super) changed: bool,
     #[serde(flatten)]
     pub(super) doing: Doing,
+}
+
+impl Document for Doing {
+    const NAME: DocumentName = DocumentName::Cancel;
+}
+
+impl Document for Steered {
+    const NAME: DocumentName = DocumentName::Pause;
 }
 
 /// A run that continued some tenants for somebody.

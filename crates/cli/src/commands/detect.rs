@@ -5,6 +5,7 @@ use flowswap_engine::{
     Assessment, Clock, Finding, Inventories, Logbook, Severity, Tenant, TenantSpec, Verdict, assess, find_shared_orgs,
 };
 use flowswap_report::TroubledTenant;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -15,31 +16,44 @@ use crate::{
         text::{Text, text},
         tone_of_verdict,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::Fleet,
     selection,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Report {
+    /// The selected tenants.
     tenants: Vec<Row>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Detect;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The name of the tenant.
     name: String,
     #[serde(skip)]
     domain: String,
     /// The org of a tenant that could be migrated: the provider's plugin, and the domain that the org shows.
     #[serde(skip)]
     org: Option<(String, String)>,
+    /// Whether it can be migrated.
     verdict: Verdict,
+    /// The OAuth flow that its directory uses.
     flow: Flow,
+    /// The days until the connection stops working. Negative if it should have stopped. `None` if that is not known.
     days_left: Option<i64>,
+    /// What was found, with the fix for each.
     findings: Vec<Finding>,
+    /// The client of the authorization-code flow, if there is one.
     legacy_client: Option<LegacyClient>,
+    /// The clients of the client-credential flow.
     service_clients: Vec<ServiceClient>,
+    /// What the directory shows. `None` if it could not be read.
     directory: Option<DirectoryInventory>,
 }
 

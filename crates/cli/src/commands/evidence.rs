@@ -2,8 +2,9 @@
 //! when, and in which request or event. It also shows what people confirmed and received, and what is still missing.
 
 use flowswap_contract::{Evidence, EvidenceResult, Phase, Role, Step};
-use flowswap_engine::{Handle, HandoverChannel, TenantHistory, TenantState, Work};
+use flowswap_engine::{Handle, HandoverChannel, TenantHistory, TenantState, Time, Work};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{outstanding::Outstanding, request::Request, statement::Statement};
@@ -15,44 +16,64 @@ use crate::{
         text::{Text, text},
         times, tone_of_state,
     },
+    documents::{Document, DocumentName, OfTenants},
     exit::{Exit, Failure},
     selection,
     terminal::{Tone, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The name of the tenant.
     name: String,
+    /// Its state.
     state: TenantState,
+    /// Since when it has this state.
+    #[schemars(with = "Time")]
     since: Timestamp,
+    /// Why it has this state, in one line.
     reason: Option<String>,
     /// The digest of the plan in use.
     plan: Option<String>,
+    /// The steps of the migration, in their order.
     steps: Vec<Row>,
+    /// What people stated about the steps.
     #[serde(rename = "said")]
     statements: Vec<Statement>,
+    /// The secrets that people received.
     handed_over: Vec<HandedOver>,
+    /// What flowswap must still see before the tenant is swapped.
     missing: Outstanding,
 }
 
-#[derive(Serialize)]
+impl Document for OfTenants<'_, Report> {
+    const NAME: DocumentName = DocumentName::Evidence;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The id of the step.
     step: String,
+    /// The side of the step.
     role: Role,
+    /// The phase of the step.
     phase: Phase,
+    /// What the step does.
     title: String,
+    /// How far the step is.
     #[serde(rename = "standing")]
     status: StepStatus,
     /// When it was done, when it was last checked, or since when a person must act.
+    #[schemars(with = "Option<Time>")]
     at: Option<Timestamp>,
+    /// What its last check saw.
     checks: Vec<Evidence>,
     /// The changing requests of the step.
     requests: Vec<Request>,
 }
 
-/// How far a step is. Scripts rely on the serialized names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum StepStatus {
     /// It was carried out, or it passed.
@@ -71,11 +92,16 @@ enum StepStatus {
     Later,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HandedOver {
+    /// When.
+    #[schemars(with = "Time")]
     at: Timestamp,
+    /// The person.
     by: String,
+    /// The name of the secret, never its value.
     handle: Handle,
+    /// How the person received it.
     way: HandoverChannel,
 }
 
@@ -93,7 +119,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         }
     }
     let shown = || Text::join(reports.iter().map(text), "\n");
-    context.terminal.report_tenants(args.is_one_name(), &reports, shown)?;
+    context.terminal.report(&OfTenants::new(args.is_one_name(), &reports), shown)?;
     Ok(Exit::Done)
 }
 

@@ -1,8 +1,8 @@
 //! `flowswap explain`: explains what a finding means and how to fix it.
 
 use flowswap_engine::{EVIDENCE_RULES, RULES, Rule};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::{
     args::ExplainArgs,
@@ -11,17 +11,33 @@ use crate::{
         text::{Text, text},
         tone_of_severity, tone_of_verdict,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The findings.
+    findings: Vec<Page>,
+}
+
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Explain;
+}
+
+/// What a finding means.
+#[derive(Serialize, JsonSchema)]
 struct Page {
+    /// The id of the finding.
     id: &'static str,
+    /// How much it matters.
     severity: flowswap_engine::Severity,
     /// `None` for a finding of a step's check, which has no verdict.
     verdict: Option<flowswap_engine::Verdict>,
+    /// What it means.
     about: &'static str,
+    /// What to do about it.
     fix: &'static str,
 }
 
@@ -29,13 +45,13 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
     let is_wanted = |rule: &&Rule| args.id.as_deref().is_none_or(|id| id == rule.id);
     let seen = RULES.iter().filter(is_wanted).map(|rule| page(rule, Some(rule.verdict)));
     let checked = EVIDENCE_RULES.iter().filter(is_wanted).map(|rule| page(rule, None));
-    let pages: Vec<Page> = seen.chain(checked).collect();
-    if pages.is_empty() {
+    let report = Report { findings: seen.chain(checked).collect() };
+    if report.findings.is_empty() {
         let failure =
             Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));
         return Err(failure.hint("list all findings: flowswap explain"));
     }
-    context.terminal.report(&json!({ "findings": pages }), || Text::join(pages.iter().map(text), "\n"))?;
+    context.terminal.report(&report, || Text::join(report.findings.iter().map(text), "\n"))?;
     Ok(Exit::Done)
 }
 

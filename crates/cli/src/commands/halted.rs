@@ -1,6 +1,7 @@
 //! What is told of a run that did not start all of its tenants: why, and what is safe to do.
 
 use flowswap_engine::{Ending, FailureBudget, Goal, Halt, Outcome, Summary, TenantState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -8,8 +9,8 @@ use crate::{
     full_command,
 };
 
-/// Why tenants were not started, because of what happened to others. Scripts rely on its names.
-#[derive(Debug, Serialize)]
+/// Why tenants were not started, because of what happened to others.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stopped {
     /// Why, and which tenants were the reason.
     #[serde(flatten)]

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::Error;
-use flowswap_engine::{Actor, Direction, Entry, Goal, PluginPin, Record, Records, RunCommand, RunId, Verdict, short};
+use flowswap_engine::{
+    Actor, Direction, Entry, Goal, PluginPin, Record, Records, RunCommand, RunId, Time, Verdict, short,
+};
 use flowswap_store::StateDir;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -15,28 +18,35 @@ use crate::{
         text::{Text, text},
         times,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     selection,
     terminal::{Tone, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     /// The tenants, by name, each with its events in the order in which they happened.
     tenants: BTreeMap<String, Vec<Event>>,
 }
 
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::History;
+}
+
 /// Something that was done for a tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Event {
     /// The number of its record in the journal.
     record: u64,
+    /// When.
+    #[schemars(with = "Time")]
     at: Timestamp,
     /// The kind of the record.
     kind: &'static str,
     /// The run that did it, with its command. `None` if a person did it between two runs.
     run: Option<RunId>,
+    /// The command of that run.
     command: Option<RunCommand>,
     /// The person who did it, or who started the run. Records of format 2 and earlier do not say who started a run.
     by: Option<Actor>,
@@ -45,6 +55,7 @@ struct Event {
     is_named: bool,
     /// The digest of the plan, where the record names one.
     plan: Option<String>,
+    /// What was done, in one line.
     what: String,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         return Err(already_exists(path));
     }
     let pins = pin_tables(context)?;
-    let state = StateDir::at(dir.join(".flowswap"));
+    let state = StateDir::at(context.global.state_dir.clone().unwrap_or_else(|| dir.join(".flowswap")));
     identity::refuse_another(&state)?;
     let passphrase = if identity::exists(&state)? { None } else { ask_for_passphrase()? };
     let state = create_state_folder(state.root())?;

@@ -38,6 +38,7 @@ mod resolve;
 mod resume;
 mod rollback;
 mod run_report;
+mod schema;
 mod secret;
 mod sheet;
 mod show;
@@ -99,6 +100,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Demo(args) => demo::run(&context, &args).await,
         #[cfg(feature = "sandbox")]
         Command::Sim(args) => sim::run(&context, &args).await,
+        Command::Schema { document } => schema::run(&context, document),
         Command::Completions { shell } => completions::run(&context, shell),
     }
 }

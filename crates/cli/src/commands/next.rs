@@ -1,8 +1,9 @@
 //! `flowswap next`: lists the tenants that wait for a person. It leaves out tenants that only wait for time.
 
 use flowswap_config::TenantConfig;
-use flowswap_engine::{Clock, Direction, TenantHistory, TenantState};
+use flowswap_engine::{Clock, Direction, TenantHistory, TenantState, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{abandon, statement::Statement, status};
@@ -14,25 +15,39 @@ use crate::{
         text::{Text, text},
         times,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     full_command, selection,
     terminal::Tone,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The tenants that wait for a person, the earliest deadline first.
     tenants: Vec<Row>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Next;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The name of the tenant.
     name: String,
+    /// The step that a person must carry out.
     step: Option<String>,
+    /// Whether the migration or a rollback asks for it.
     direction: Direction,
+    /// The person who is asked. `None` if any operator may do it.
     owner: Option<String>,
+    /// Since when it waits.
+    #[schemars(with = "Time")]
     since: Timestamp,
+    /// When it should be done. `None` if there is no run sheet.
+    #[schemars(with = "Option<Time>")]
     deadline: Option<Timestamp>,
+    /// Whether the deadline has passed.
     overdue: bool,
     /// The confirmations that flowswap has not seen take effect yet.
     claims: Vec<Statement>,

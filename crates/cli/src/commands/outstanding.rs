@@ -1,8 +1,9 @@
 //! What a tenant still needs before it counts as swapped, and the earliest time of a useful check.
 
 use flowswap_contract::{EvidenceResult, Phase, Step};
-use flowswap_engine::{Clock, Direction, TenantHistory, TenantState, Work};
+use flowswap_engine::{Clock, Direction, TenantHistory, TenantState, Time, Work};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,11 +12,12 @@ use crate::{
 };
 
 /// What is still missing.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Outstanding {
     /// One line each, in the order of the plan.
     pub(crate) what: Vec<String>,
     /// A check before this time cannot see more.
+    #[schemars(with = "Option<Time>")]
     pub(crate) earliest: Option<Timestamp>,
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
 use flowswap_host::{Cage, PluginFile, is_allowed};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 #[cfg(feature = "sandbox")]
@@ -16,34 +17,53 @@ use crate::{
         table,
         text::{Text, text},
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::{read_library, start_plugin},
     plugin_search::{find, library_name},
     terminal::{Tone, paint},
 };
 
-#[derive(Serialize)]
-struct List {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct List {
+    /// The plugins, by name.
     plugins: Vec<Found>,
 }
 
-#[derive(Serialize)]
+impl Document for List {
+    const NAME: DocumentName = DocumentName::Plugins;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Found {
+    /// The name of the plugin.
     name: String,
+    /// The file of its library.
     path: PathBuf,
+    /// The SHA-256 of the library. `None` if it cannot be read.
     sha256: Option<String>,
+    /// Whether the configuration pins this SHA-256.
     pinned: bool,
+    /// Why flowswap would refuse it.
     problem: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Inspection {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Inspection {
+    /// The file of its library.
     path: PathBuf,
+    /// The SHA-256 of the library.
     sha256: String,
+    /// What confines its process.
     cage: String,
     /// The origins that the configuration allows it beside those of the tenants.
     allowed: Vec<String>,
+    /// What the plugin says about itself.
     plugin: PluginHello,
+}
+
+impl Document for Inspection {
+    const NAME: DocumentName = DocumentName::Plugin;
 }
 
 pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<Exit, Failure> {

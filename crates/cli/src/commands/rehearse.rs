@@ -9,6 +9,7 @@ use std::{
 use flowswap_config::Config;
 use flowswap_engine::{Direction, Goal, Logbook, Overview, Rehearsed, TenantState, short};
 use flowswap_host::quoted;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -25,22 +26,30 @@ use crate::{
         self,
         text::{Text, text},
     },
+    documents::{Document, DocumentName, OfTenants},
     exit::{Exit, Failure},
     full_command,
     question::Question,
     selection,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Row {
+/// How far the rehearsal of a tenant is.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Row {
+    /// The name of the tenant.
     name: String,
+    /// Its state.
     state: TenantState,
+    /// Why, if the state alone does not say it.
     reason: Option<String>,
     /// The receipt. `None` if the rehearsal is not over.
     rehearsed: Option<Rehearsed>,
     /// The command that goes on.
     next: Option<String>,
+}
+
+impl Document for OfTenants<'_, Row> {
+    const NAME: DocumentName = DocumentName::Rehearse;
 }
 
 pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -168,7 +177,7 @@ fn report(context: &Context, names: &[String], logbook: &Logbook) -> Result<(), 
         Some(Row { name: name.clone(), state, reason, rehearsed: rehearsed.filter(|_| rehearsal.is_none()), next })
     });
     let rows: Vec<Row> = rows.collect();
-    context.terminal.report_tenants(false, &rows, || rows.iter().filter_map(receipt).collect())
+    context.terminal.report(&OfTenants::new(false, &rows), || rows.iter().filter_map(receipt).collect())
 }
 
 /// The receipt as text. The reports of the runs told everything else.

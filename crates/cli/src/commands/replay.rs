@@ -9,6 +9,7 @@ use std::{
 
 use flowswap_host::{PluginFile, RawPlugin};
 use flowswap_recording::{Header, Line, ReadError, Reader, Replay, ReplayedProcess};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plugins;
@@ -16,12 +17,13 @@ use crate::{
     args::ReplayArgs,
     context::Context,
     display,
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::plugin_launcher,
 };
 
 /// What a replay showed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Replayed {
     /// What the recording is of.
     pub(crate) recording: Header,
@@ -31,11 +33,18 @@ pub(crate) struct Replayed {
     pub(crate) processes: Vec<Process>,
 }
 
+impl Document for Replayed {
+    const NAME: DocumentName = DocumentName::Replay;
+}
+
 /// What a replay showed of one process, and which builds were compared.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Process {
+    /// The name of the plugin.
     pub(crate) plugin: String,
+    /// The SHA-256 of the library that was recorded.
     pub(crate) recorded_sha256: String,
+    /// The SHA-256 of the library that was compared.
     pub(crate) sha256: String,
     #[serde(flatten)]
     pub(crate) replayed: ReplayedProcess,

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use flowswap_engine::{Entry, Journal, Record, Records, RunCommand, RunId};
-use flowswap_report::{Face, ReportKind, Selection, WorkReader, WorkReport};
+use flowswap_report::{ReportKind, Selection, WorkReader, WorkReport};
 use flowswap_store::StateDir;
 use jiff::Timestamp;
 
 use crate::{
-    args::{Format, ReportArgs},
+    args::ReportArgs,
     context::{Context, cannot_read, open_to_read, read_logbook},
     display,
     exit::{Exit, Failure},
@@ -28,11 +28,10 @@ pub(crate) async fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Fa
     let journal = open_to_read(&StateDir::at(&config.state).journal())?;
     let report = read(&*journal, args, &selected).await?;
     let terminal = context.terminal;
-    match (args.face, terminal.format) {
-        (Some(name), _) => print(terminal, name.into(), &report)?,
-        (None, _) if !files.is_empty() => {}
-        (None, Format::Json) => print(terminal, Face::Json, &report)?,
-        (None, Format::Human) => terminal.report(&report, || display::work::show(&report, terminal.verbose > 0))?,
+    match args.face {
+        Some(name) => print(terminal, name.into(), &report)?,
+        None if !files.is_empty() => {}
+        None => terminal.report(&report, || display::work::show(&report, terminal.verbose > 0))?,
     }
     files.write(terminal, || report)?;
     Ok(Exit::Done)

@@ -1,17 +1,23 @@
 //! A changing request and its outcome, as reports show it.
 
-use flowswap_engine::{RequestOutcome, SentRequest};
+use flowswap_engine::{RequestOutcome, SentRequest, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::display::text::{Text, text};
 
-/// Part of reports; scripts rely on its names.
-#[derive(Serialize)]
+/// A request that changes something.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Request {
+    /// The HTTP method.
     method: String,
+    /// The URL.
     url: String,
+    /// When it was sent.
+    #[schemars(with = "Time")]
     at: Timestamp,
+    /// What became of it. `None` if the journal does not record that.
     outcome: Option<RequestOutcome>,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flowswap_config::Config;
 use flowswap_contract::Values;
 use flowswap_engine::{Decision, JournalError, Logbook, Resolution, ResolveError, TenantHistory, TenantState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{started, status, stuck};
@@ -12,20 +13,29 @@ use crate::{
     args::{ResolveArgs, Select, StepEffect},
     context::{Context, read_logbook, read_tenant},
     display::text::{Text, text},
+    documents::{Document, DocumentName, OfTenants},
     exit::{Exit, Failure},
     fleet::Fleet,
     question::Question,
     selection,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The name of the tenant.
     name: String,
+    /// The step that was in doubt.
     step: String,
+    /// What the person decided.
     resolved: Resolution,
+    /// The outputs of the step that flowswap does not know.
     missing: Vec<String>,
+    /// The command that continues the tenant.
     next: Option<String>,
+}
+
+impl Document for OfTenants<'_, Report> {
+    const NAME: DocumentName = DocumentName::Resolve;
 }
 
 pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, Failure> {
@@ -65,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
         reports.push(Report { name: name.clone(), step, resolved: stands, missing, next });
     }
     let shown = || reports.iter().map(self::text).collect();
-    context.terminal.report_tenants(args.select.is_one_name(), &reports, shown)?;
+    context.terminal.report(&OfTenants::new(args.select.is_one_name(), &reports), shown)?;
     Ok(Exit::Done)
 }
 

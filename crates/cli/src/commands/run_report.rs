@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use flowswap_engine::{Direction, Ending, FailureBudget, Goal, Outcome, Overview, RunId, Summary, TenantState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -16,32 +17,42 @@ use crate::{
         text::{Text, text},
         tone_of_state,
     },
+    documents::{Document, DocumentName},
     exit::Failure,
     full_command,
     terminal::{Tone, columns, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(super) struct Report {
     /// `None` if there was nothing to do.
     run: Option<RunId>,
+    /// The tenants of the run.
     pub(super) tenants: Vec<Row>,
     /// Why the run did not start all of its tenants, because of what happened to others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stopped: Vec<Stopped>,
 }
 
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Run;
+}
+
 /// How a run ended for one tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Row {
+    /// The name of the tenant.
     pub(super) name: String,
-    /// `ended`, `already-done`, `refused`, or `skipped`. The last two have no state.
+    /// `ended`: the run worked on the tenant. `already-done`: another plan has reached the goal, which is no failure. `refused`:
+    /// `changes` says why. `skipped`: the run was stopped before it began with the tenant.
     outcome: &'static str,
-    /// How the tenant counts: [`Ending`] has the table.
+    /// How the tenant counts for the exit code.
     counts_as: Ending,
+    /// Where the tenant is now. `None` if the run did not work on it.
     pub(super) state: Option<TenantState>,
+    /// Why the tenant is there, in one line.
     reason: Option<String>,
+    /// Why the run refused the tenant, one reason each.
     changes: Vec<String>,
     /// The command that helps a tenant that was refused, or that continues one that the run left.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,44 +4,59 @@ use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_contract::{Handle, RunSheet};
-use flowswap_engine::{Clock, Direction, Logbook, Overview, Question, TenantHistory};
+use flowswap_engine::{Clock, Direction, Logbook, Overview, Question, TenantHistory, Time};
 use flowswap_host::quoted;
 use flowswap_report::{FaceError, Sheet};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{statement::Statement, status};
 use crate::{
-    args::{Format, Select, SheetArgs, SheetForm},
+    args::{Select, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
         self, causes, tenants,
         text::{Text, text},
     },
+    documents::{self, Document, DocumentName, OfTenants},
     exit::{Exit, Failure},
     full_command,
     output::{Kind, Output},
     question, selection,
     soak::Soak,
-    terminal::OfTenants,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report<'a> {
+    /// The name of the tenant.
     tenant: &'a str,
+    /// The step that the run sheet carries out.
     step: &'a str,
+    /// Whether the migration or a rollback asks for it.
     direction: Direction,
+    /// The person who is asked. `None` if any operator may do it.
     owner: Option<&'a str>,
+    /// Since when it waits.
+    #[schemars(with = "Time")]
     since: Timestamp,
+    /// When it should be done.
+    #[schemars(with = "Time")]
     deadline: Timestamp,
     /// Whether the run sheet is still open: flowswap has not seen it done.
     open: bool,
+    /// Whether the deadline has passed.
     overdue: bool,
+    /// What to do.
     sheet: &'a RunSheet,
     /// The name of the secret that the run sheet asks the operator to paste.
     secret: Option<Handle>,
+    /// The confirmations that flowswap has not seen take effect yet.
     claims: Vec<Statement>,
+}
+
+impl Document for OfTenants<'_, Report<'_>> {
+    const NAME: DocumentName = DocumentName::Sheet;
 }
 
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
@@ -56,16 +71,14 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let sheets = histories.iter().map(|(name, history)| Found::of(name, history.as_ref(), Soak::of(&config)));
     let sheets: Vec<Found<'_>> = sheets.collect::<Result<_, _>>()?;
     let Some(path) = &args.output else {
-        context.terminal.write_out(&print(context, args, &sheets)?)?;
-        return Ok(Exit::Done);
+        return show(context, args, &sheets);
     };
     if !is_folder(path) && sheets.len() > 1 {
         let error = format!("`{}` is one file, but {} were selected", path.display(), tenants(sheets.len()));
         let hint = format!("pass a folder: -o {}", quoted(&path.join("")));
         return Err(Failure::new(Exit::Usage, error).hint(hint));
     }
-    let is_json = context.terminal.format == Format::Json;
-    let ending = if is_json { "json" } else { args.form.ending() };
+    let ending = if context.terminal.is_for_people() { args.form.ending() } else { "json" };
     let place = |name: &str| if is_folder(path) { path.join(format!("{name}.{ending}")) } else { path.clone() };
     let outputs = sheets.iter().map(|sheet| Output::prepare(&place(sheet.tenant), Kind::Sheet, args.force));
     let outputs: Vec<Output> = outputs.collect::<Result<_, _>>()?;
@@ -138,15 +151,22 @@ impl<'a> Found<'a> {
 }
 
 /// The run sheets as the person wants them. One tenant that was named is not a list in JSON.
+fn show(context: &Context, args: &SheetArgs, sheets: &[Found<'_>]) -> Result<Exit, Failure> {
+    if context.terminal.is_for_people() {
+        context.terminal.write_out(&print(context, args, sheets)?)?;
+    } else {
+        let tenants: Vec<_> = sheets.iter().map(report).collect();
+        context.terminal.report_as_json(&OfTenants::new(args.select.is_one_name(), &tenants))?;
+    }
+    Ok(Exit::Done)
+}
+
 fn print(context: &Context, args: &SheetArgs, sheets: &[Found<'_>]) -> Result<Text, Failure> {
     let rendered = |text: Result<_, FaceError>| text.map(Text::rendered).map_err(Failure::at("write the run sheet"));
-    if context.terminal.format == Format::Json {
-        let mut tenants: Vec<_> = sheets.iter().map(report).collect();
-        let json = match tenants.pop_if(|_| args.select.is_one_name() || args.output.is_some()) {
-            Some(one) => Text::json(&one),
-            None => Text::json(&OfTenants { tenants: &tenants }),
-        };
-        return json.map_err(Failure::at("write the report"));
+    if !context.terminal.is_for_people() {
+        let tenants: Vec<_> = sheets.iter().map(report).collect();
+        // A file has the sheet of one tenant.
+        return documents::print(&OfTenants::new(true, &tenants)).map_err(Failure::at("write the report"));
     }
     let texts = sheets.iter().map(|found| match args.form {
         SheetForm::Terminal => Ok(full_command::in_text(&display::sheet::show(&found.sheet))),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_engine::{Plan, PlannedTenant};
 use flowswap_report::{Face, PlanReport, ReportKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan;
@@ -11,17 +12,23 @@ use crate::{
     args::{FaceName, Select, ShowArgs},
     context::{Context, read_logbook},
     display::{self, text::Text},
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     report_files::{ReportFiles, print},
     selection::{Candidate, Pool},
 };
 
 /// Some tenants of a plan as JSON. It cannot be mistaken for a plan.
-#[derive(Serialize)]
-struct Part<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Part<'a> {
     /// The digest of the plan.
     plan: &'a str,
+    /// The selected tenants, as the plan has them.
     tenants: Vec<&'a PlannedTenant>,
+}
+
+impl Document for Part<'_> {
+    const NAME: DocumentName = DocumentName::PlanPart;
 }
 
 pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {

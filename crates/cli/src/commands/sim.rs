@@ -6,16 +6,30 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use flowswap_host::{Network, build};
 use flowswap_sim::{ADMIN_HOST, Interface, Mutation, Running, Sim, SimConfig};
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 
 use crate::{
     args::{Directory, SimArgs, SimCommand},
     context::Context,
-    display::text::{Text, text},
+    display::text::text,
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     sim_files,
 };
+
+/// The whole world of a simulator. Its members may change with any version.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct World {
+    #[serde(flatten)]
+    world: Map<String, Value>,
+}
+
+impl Document for World {
+    const NAME: DocumentName = DocumentName::World;
+}
 
 pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.dir) {
@@ -48,7 +62,10 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
 
 async fn print_world(context: &Context, dir: &Path) -> Result<Exit, Failure> {
     let world = ask(dir, http::Request::get("/world"), Bytes::new()).await?;
-    context.terminal.write_out(&Text::json(&world).map_err(Failure::at("print the world"))?)?;
+    let Value::Object(world) = world else {
+        return Err(Failure::new(Exit::Failed, "the simulator did not answer with its world"));
+    };
+    context.terminal.report_as_json(&World { world })?;
     Ok(Exit::Done)
 }
 

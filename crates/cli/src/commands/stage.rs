@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_config::find_nearest;
-use flowswap_engine::{Clock, Course, Gate, Overview, Plan, PlanFile, Requirement, TenantState, Wave};
+use flowswap_engine::{Clock, Course, Gate, Overview, Plan, PlanFile, Requirement, TenantState, Time, Wave};
 use flowswap_host::quoted;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rehearse;
@@ -119,13 +120,15 @@ fn apply(args: &ApplyArgs) -> String {
     format!("flowswap apply {}", quoted(&args.file.plan))
 }
 
-/// A wave that does not begin yet. Scripts rely on its names.
-#[derive(Debug, Serialize)]
+/// A wave that does not begin yet.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Held {
+    /// The name of the wave.
     wave: String,
     /// How many tenants it has.
     tenants: usize,
     /// When it opens, if nothing happens until then.
+    #[schemars(with = "Option<Time>")]
     opens_at: Option<Timestamp>,
     /// Why it does not begin.
     reason: String,

@@ -1,7 +1,8 @@
 //! What people stated about a tenant's steps, as reports show it.
 
-use flowswap_engine::{Actor, Claim, Entry, Logbook, Record, Records, TenantState};
+use flowswap_engine::{Actor, Claim, Entry, Logbook, Record, Records, TenantState, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,9 +12,10 @@ use crate::{
 };
 
 /// What a person stated about a step.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Statement {
     /// When the person stated it.
+    #[schemars(with = "Time")]
     pub(crate) at: Timestamp,
     /// The person.
     pub(crate) by: String,
@@ -27,7 +29,7 @@ pub(crate) struct Statement {
 }
 
 /// The kinds of statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum StatementKind {
     Confirmed,

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_contract::Phase;
-use flowswap_engine::{Clock, Direction, Intent, Overview, Pace, Refusal, TenantState, Verdict};
+use flowswap_engine::{Clock, Direction, Intent, Overview, Pace, Refusal, TenantState, Time, Verdict};
 use flowswap_host::quoted;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{abandon, desk::Doing, outstanding::Outstanding};
@@ -18,6 +19,7 @@ use crate::{
         text::{Text, text},
         times, tone_of_state,
     },
+    documents::{Document, DocumentName},
     door::{Ask, AtWork},
     exit::{Exit, Failure},
     full_command, selection,
@@ -25,27 +27,38 @@ use crate::{
     terminal::columns,
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
     /// The command that is at work, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_work: Option<Doing>,
+    /// The selected tenants.
     tenants: Vec<Row>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Status;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The name of the tenant.
     name: String,
     /// False if only the journal knows the tenant.
     configured: bool,
+    /// The state of the tenant.
     state: TenantState,
+    /// The step that the tenant has reached. `None` before the first.
     step: Option<String>,
+    /// The command that takes the tenant further. `None` if there is nothing to do now.
     next: Option<String>,
     /// The command that abandons the rollback, if the rollback is stuck.
     #[serde(skip_serializing_if = "Option::is_none")]
     way_out: Option<String>,
+    /// Since when it has this state. `None` if the journal does not know the tenant.
+    #[schemars(with = "Option<Time>")]
     since: Option<Timestamp>,
+    /// Why it has this state, in one line.
     reason: Option<String>,
     /// What a run that was interrupted or stopped should have done. A run that is still working has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +71,7 @@ struct Row {
     refused: Option<Refusal>,
     /// When the soak of the configuration ends, before which `finalize` does nothing. `None` if it has ended, or for other states.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     finalize_from: Option<Timestamp>,
     /// What a soaking or waiting tenant still needs, and the earliest time of a useful check.
     #[serde(rename = "awaited")]

@@ -1,8 +1,9 @@
 //! `flowswap stuck`: lists the tenants that need a decision, with everything that flowswap knows about them.
 
 use flowswap_contract::{Evidence, EvidenceResult};
-use flowswap_engine::{Refusal, TenantHistory, TenantState, Work};
+use flowswap_engine::{Refusal, TenantHistory, TenantState, Time, Work};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{abandon, request::Request, status};
@@ -14,28 +15,42 @@ use crate::{
         text::{Text, text},
         times,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     full_command, selection,
     terminal::{Tone, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The tenants that need a decision.
     tenants: Vec<Case>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Stuck;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Case {
+    /// The name of the tenant.
     name: String,
+    /// The step that is in doubt, or that failed.
     step: Option<String>,
     /// True if flowswap cannot tell whether the step took effect. False if it knows that the step failed.
     in_doubt: bool,
+    /// Since when it is stuck.
+    #[schemars(with = "Time")]
     since: Timestamp,
+    /// For how many seconds it has been stuck.
     age_seconds: i64,
+    /// Why it is stuck, in one line.
     reason: Option<String>,
+    /// The last request of the step that changes something.
     request: Option<Request>,
+    /// What flowswap saw of the step last.
     evidence: Option<TimedEvidence>,
+    /// The command that continues the tenant.
     next: Option<String>,
     /// What a person can do instead of `next`.
     or: String,
@@ -46,8 +61,10 @@ struct Case {
     refused: Option<Refusal>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TimedEvidence {
+    /// When flowswap saw it.
+    #[schemars(with = "Time")]
     at: Timestamp,
     #[serde(flatten)]
     evidence: Evidence,

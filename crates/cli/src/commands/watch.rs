@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use flowswap_config::Config;
 use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, TenantState};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
         text::{Text, text},
         tone_of_state,
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     fleet::Fleet,
     selection,
@@ -30,16 +32,23 @@ use crate::{
 /// Every check costs the other sides requests, and nothing there changes faster than this.
 const MIN_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The report at the end; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The tenants that waited at any time.
     tenants: Vec<Row>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Watch;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Row {
+    /// The name of the tenant.
     name: String,
+    /// Its state at the end.
     state: TenantState,
+    /// Why it has this state, in one line.
     reason: Option<String>,
 }
 
@@ -62,6 +71,9 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
             context.terminal.say(text!("waiting until {} for the next check", next));
         }
         if context.stop.is_stopped() || !wait_until(context, next).await {
+            if !context.terminal.is_for_people() {
+                report(context, &watched, &*read_logbook(&config).await?)?;
+            }
             return Ok(Exit::Interrupted);
         }
         let due = watched.take_due(SystemClock.now(), every);
@@ -206,16 +218,14 @@ async fn continue_tenants(
     Ok(())
 }
 
-/// Shows only the events that do not repeat at every check.
+/// Shows only the events that do not repeat at every check. A program gets them all.
 struct ChangesOnly(Progress);
 
 impl EventSink for ChangesOnly {
     fn emit(&self, event: Event) {
         let is_routine =
             matches!(event, Event::RunStarted { .. } | Event::StepFailed { .. } | Event::TenantEnded { .. });
-        if !is_routine {
-            self.0.emit(event);
-        }
+        if is_routine { self.0.stream(&event) } else { self.0.emit(event) }
     }
 }
 

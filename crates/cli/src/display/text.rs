@@ -38,6 +38,11 @@ impl Text {
         Ok(Self(escape_json(&serde_json::to_string_pretty(value)?) + "\n"))
     }
 
+    /// The whole value as one line of JSON, with every character escaped that must not be shown.
+    pub(crate) fn json_line(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Ok(Self(escape_json(&serde_json::to_string(value)?) + "\n"))
+    }
+
     /// For [`text!`] only: a literal with filtered arguments.
     pub(crate) fn fill(filled: fmt::Arguments<'_>) -> Self {
         Self(filled.to_string())

@@ -399,3 +399,12 @@ fn approvals_that_nobody_could_give() {
     error: 2 errors in the configuration
     ");
 }
+
+#[test]
+fn a_program_gets_the_place_of_each_error() {
+    let folder = Folder::new(&[("migrate.toml", "# ä\nrun = { \"ä\" = 1, concurrency = 0 }\n")]);
+    let errors = folder.load().expect_err("the configuration is wrong");
+    let places: Vec<_> =
+        errors.problems().map(|problem| problem.place.map(|place| (place.line, place.column))).collect();
+    assert_eq!(places, [Some((2, 9)), Some((2, 32))]);
+}

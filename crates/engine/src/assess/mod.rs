@@ -11,6 +11,7 @@ use flowswap_contract::{
     self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant,
 };
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
@@ -56,7 +57,7 @@ pub struct Assessment {
 }
 
 /// A rule that matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The rule's id; `flowswap explain ID` tells more.
     pub id: String,
@@ -87,7 +88,7 @@ impl Finding {
 }
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// It blocks the migration.

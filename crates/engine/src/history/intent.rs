@@ -1,12 +1,13 @@
 //! What runs set out to do for a tenant, and why they did nothing.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Goal, RunId};
+use crate::{Goal, RunId, Time};
 
 /// What a run set out to do for a tenant and has not ended. A run that is still running has it too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Intent {
     /// How far the run takes the tenant.
     pub goal: Goal,
@@ -17,6 +18,7 @@ pub struct Intent {
     /// The run.
     pub run: RunId,
     /// Since when.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The run refused the tenant. So nobody waits for it to happen, but it can be continued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -27,9 +29,10 @@ pub struct Intent {
 }
 
 /// A plan that was made while a run was still to carry out another one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewerPlan {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The digest of the whole plan.
     pub plan: String,
@@ -50,9 +53,10 @@ impl Intent {
 }
 
 /// Why a run did nothing for a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// How far the run should have taken the tenant.
     pub goal: Goal,

@@ -12,6 +12,7 @@ use std::{
 
 use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Role, Step, Tokens};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
@@ -26,7 +27,7 @@ pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
 use crate::{
-    Actor, Finding, Packed, TenantSpec, Verdict, Wave,
+    Actor, Finding, Packed, TenantSpec, Time, Verdict, Wave,
     assess::{ORG_SHARED, find_busy_org},
     canonical::{Sorted, compare, digest, digest_sorted, render_sorted},
 };
@@ -35,14 +36,17 @@ use crate::{
 pub const PLAN_FORMAT: u32 = 1;
 
 /// What `flowswap plan` writes and `flowswap apply` carries out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// [`PLAN_FORMAT`].
+    /// The format of plans.
+    #[schemars(extend("const" = PLAN_FORMAT))]
     pub format: u32,
     /// When it was made.
+    #[schemars(with = "Time")]
     pub created_at: Timestamp,
     /// After this time no tenant is started with it, because what it was made from is too old. Started tenants continue.
+    #[schemars(with = "Time")]
     pub not_after: Timestamp,
     /// Who made it. `None` in plans from before it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ pub struct Plan {
 }
 
 /// The exact plugin that a plan was made with. The same code continues the plan and rolls it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginPin {
     /// Its own version.
     pub version: String,
@@ -71,7 +75,7 @@ pub struct PluginPin {
 }
 
 /// One tenant's part of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedTenant {
     /// The tenant.
@@ -105,7 +109,7 @@ pub struct PlannedTenant {
 pub type OfSides = BTreeMap<Role, Vec<String>>;
 
 /// What was seen of a tenant, and its configuration. A plan is valid while this stays equal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Digests of the tenant's configuration without its secrets, by key, such as `provider.domain`.
@@ -117,7 +121,7 @@ pub struct Seen {
 }
 
 /// How a step is rolled back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepRollback {
     /// The step.

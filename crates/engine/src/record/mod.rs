@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use outcome::{OutcomeCount, RunOutcome};
@@ -368,7 +369,7 @@ pub struct RunScope {
 }
 
 /// What became of a mutating request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum RequestOutcome {
     /// The other side answered.

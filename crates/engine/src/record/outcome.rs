@@ -1,12 +1,13 @@
 //! How many tenants a run had, by what became of them. The records of a run name only the tenants that it has news of, so without
 //! these numbers nobody could tell how many it had.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TenantState;
 
 /// The tenants of a run with the same outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCount {
     /// What became of them.
     pub outcome: RunOutcome,
@@ -18,7 +19,7 @@ pub struct OutcomeCount {
 }
 
 /// What became of a tenant in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
     /// The run worked on it, or looked at it.

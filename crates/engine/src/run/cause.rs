@@ -4,13 +4,14 @@
 use std::{collections::BTreeSet, fmt};
 
 use flowswap_contract::{self as contract, ErrorKind, Evidence, EvidenceResult, Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{EVIDENCE_RULES, PlannedTenant, TenantSpec, Work};
 
 /// What went wrong, on which side, and at which request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cause {
     /// What went wrong.
     pub what: Fault,
@@ -24,7 +25,7 @@ pub struct Cause {
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Fault {
     /// The id of a rule; `flowswap explain ID` explains it.

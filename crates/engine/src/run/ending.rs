@@ -1,13 +1,15 @@
 //! How a tenant counts once a run is through with it. Exit codes, the failure budget, and reports all go by this one table.
 
 use flowswap_contract::EvidenceResult;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, cause::Cause};
 use crate::TenantState;
 
-/// How a tenant counts at the end of a run. `crates/cli/docs/automation.md` has the same table, and a test compares the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How a tenant counts at the end of a run.
+// `crates/cli/docs/automation.md` has the same table, and a test compares the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// It is at the goal.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cause::Cause;
 
 /// Why a run starts no further tenants, or not those of one kind. As text, the reason why it skips one of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Halt {
     /// As many tenants have failed or are stuck as the budget allows. No further tenant starts.
@@ -36,7 +37,7 @@ pub enum Halt {
 }
 
 /// flowswap could not tell about two tenants, for the same cause. So the others may end like them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pause {
     /// The cause.
     pub cause: Cause,

@@ -1,12 +1,13 @@
 //! Tenants that changed alike.
 
 use flowswap_engine::Verdict;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::values::{Found, ValueChange};
 
 /// Something that was one thing and is another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Moved<T> {
     /// In the old plan.
     pub from: T,
@@ -15,7 +16,7 @@ pub struct Moved<T> {
 }
 
 /// Tenants of both plans that changed alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangedTenants {
     /// Their names, in the order of the new plan.
     pub tenants: Vec<String>,
@@ -37,7 +38,7 @@ pub struct ChangedTenants {
 }
 
 /// How one tenant's own values changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OwnValues {
     /// The tenant.
     pub tenant: String,

@@ -8,8 +8,9 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_engine::{Plan, Verdict};
+use flowswap_engine::{Plan, Time, Verdict};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::{
@@ -30,9 +31,10 @@ use crate::{
 pub const DIFFERENCE_FORMAT: u32 = 1;
 
 /// What differs between two plans. Only the times and the digests of the plans are not compared.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PlanDifference {
-    /// [`DIFFERENCE_FORMAT`].
+    /// The format of the document.
+    #[schemars(extend("const" = DIFFERENCE_FORMAT))]
     pub format: u32,
     /// The old plan.
     pub old: PlanHead,
@@ -67,22 +69,24 @@ pub struct PlanDifference {
 }
 
 /// What identifies a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanHead {
     /// Its digest.
     pub digest: String,
     /// When it was made.
+    #[schemars(with = "Time")]
     pub created_at: Timestamp,
     /// Who made it. `None` in plans from before they said so.
     pub made_by: Option<String>,
     /// After this time it starts no tenant.
+    #[schemars(with = "Time")]
     pub not_after: Timestamp,
     /// The number of its tenants.
     pub tenants: usize,
 }
 
 /// A plugin that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangedPlugin {
     /// Its name.
     pub name: String,
@@ -95,7 +99,7 @@ pub struct ChangedPlugin {
 }
 
 /// Tenants of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantsOfClass {
     /// The id of the class.
     pub class: String,
@@ -106,7 +110,7 @@ pub struct TenantsOfClass {
 }
 
 /// What became of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantOutcome {
     /// Its name.
     pub name: String,
@@ -115,7 +119,7 @@ pub struct TenantOutcome {
 }
 
 /// What can become of a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It is the same in both plans.

@@ -2,6 +2,7 @@
 //! value that differs: a new client ID is also in the titles of steps.
 
 use flowswap_engine::{NO_ROLLBACK, PlannedTenant, Seen, short};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::names::name;
 use crate::{own_words::OwnWords, shape::TEXTS};
 
 /// A value that differs between two plans.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ValueChange {
     /// What it is, such as `client ID in use`.
     pub what: String,

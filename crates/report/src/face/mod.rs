@@ -37,7 +37,7 @@ pub enum Report<'a> {
 /// How a report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
-    /// One JSON document, by the schema of its kind, such as `report.schema.json`.
+    /// One JSON document. `flowswap schema` prints the schema of each kind.
     Json,
     /// CommonMark with tables, for a change ticket or a pull request.
     Markdown,

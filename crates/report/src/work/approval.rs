@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use flowswap_engine::SignedApproval;
+use flowswap_engine::{SignedApproval, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An approval that counted when a run started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ApprovalLine {
     /// The names of the person in the file of signers.
     pub by: Vec<String>,
@@ -20,9 +21,10 @@ pub struct ApprovalLine {
 }
 
 /// The approvals of a plan that cover the start of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Approved {
     /// When a run set out to start the tenant.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The digest of the plan.
     pub plan: String,
@@ -31,7 +33,7 @@ pub struct Approved {
 }
 
 /// A person who approved the plan of a run, however often.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Approver {
     /// The names of the person in the file of signers.
     pub by: Vec<String>,

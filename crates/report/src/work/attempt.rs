@@ -1,12 +1,13 @@
 //! One attempt at a step: what flowswap sent, what it saw, and how the attempt ended.
 
 use flowswap_contract::{Effect, ErrorKind, Evidence, EvidenceResult, Phase};
-use flowswap_engine::{Direction, RequestOutcome, RunId};
+use flowswap_engine::{Direction, RequestOutcome, RunId, Time};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An attempt of one run to carry out a step, or to roll it back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Attempt {
     /// The step.
     pub step: String,
@@ -17,8 +18,10 @@ pub struct Attempt {
     /// The run.
     pub run: RunId,
     /// When it started. `None` if an earlier run started it.
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Timestamp>,
     /// When its end was recorded. Its evidence is of this time.
+    #[schemars(with = "Option<Time>")]
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub end: AttemptEnd,
@@ -31,11 +34,12 @@ pub struct Attempt {
     /// The person who was asked to act.
     pub asked: Option<Asked>,
     /// When a later attempt succeeded, if this one failed.
+    #[schemars(with = "Option<Time>")]
     pub healed_at: Option<Timestamp>,
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttemptEnd {
     /// It succeeded.
@@ -53,7 +57,7 @@ pub enum AttemptEnd {
 }
 
 /// Why an attempt did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AttemptError {
     /// The kind of error.
     pub kind: ErrorKind,
@@ -64,11 +68,12 @@ pub struct AttemptError {
 }
 
 /// A request that was to change something. Its body is not in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequestLine {
     /// Its number within step and run.
     pub number: u32,
     /// When its intent was recorded, before it was sent.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The method.
     pub method: String,
@@ -79,15 +84,18 @@ pub struct RequestLine {
 }
 
 /// A run sheet that a person was to carry out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Asked {
     /// When flowswap asked.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// Whom. `None` for any operator.
     pub owner: Option<String>,
     /// When it is due.
+    #[schemars(with = "Time")]
     pub deadline: Timestamp,
     /// When flowswap saw it done, or somebody ended the wait.
+    #[schemars(with = "Option<Time>")]
     pub until: Option<Timestamp>,
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use flowswap_contract::Phase;
 use flowswap_engine::Direction;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{attempt::Attempt, tenant::WorkedTenant};
 
 /// How long one phase took, in milliseconds by the clock of the machine that ran flowswap. Each percentile is the time of one
 /// tenant, by the nearest rank.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Durations {
     /// The phase.
     pub phase: Phase,

@@ -4,13 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use flowswap_contract::{ErrorKind, Phase};
 use flowswap_engine::{Direction, TenantState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{attempt::AttemptEnd, tenant::WorkedTenant};
 use crate::cause::group;
 
 /// Failures with one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     /// The step that failed. `None` if the work failed outside of a step, or if a run refused the tenant.
     pub step: Option<String>,

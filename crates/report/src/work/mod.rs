@@ -16,8 +16,9 @@ mod tenant;
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::TenantState;
+use flowswap_engine::{TenantState, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::unknown::Unknown;
@@ -37,17 +38,20 @@ pub const WORK_REPORT_FORMAT: u32 = 1;
 
 /// What a reviewer or an auditor reads of the work that was done. It has neither secrets nor bodies of requests, because the
 /// journal has none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WorkReport {
-    /// [`WORK_REPORT_FORMAT`].
+    /// The format of the document.
+    #[schemars(extend("const" = WORK_REPORT_FORMAT))]
     pub format: u32,
     /// What somebody asked for.
     pub selection: Selection,
     /// The end of the journal that it was made from.
     pub journal: Head,
     /// The time of its first record.
+    #[schemars(with = "Option<Time>")]
     pub from: Option<Timestamp>,
     /// The time of its last record.
+    #[schemars(with = "Option<Time>")]
     pub to: Option<Timestamp>,
     /// What was done, in sentences.
     pub summary: Vec<String>,
@@ -66,7 +70,7 @@ pub struct WorkReport {
 }
 
 /// The end of a journal, as `flowswap audit verify` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Head {
     /// The number of records.
     pub records: u64,

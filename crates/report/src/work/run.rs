@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{Actor, OutcomeCount, RunCommand, RunId, RunOutcome, TenantState};
+use flowswap_engine::{Actor, OutcomeCount, RunCommand, RunId, RunOutcome, TenantState, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::approval::{ApprovalLine, Approver};
 use crate::number::number;
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunLine {
     /// Its id. Every request of the run carries it in its `User-Agent`.
     pub id: RunId,
@@ -23,8 +24,10 @@ pub struct RunLine {
     /// The approvals of its plan that counted when it started.
     pub approvals: Vec<ApprovalLine>,
     /// When it started.
+    #[schemars(with = "Time")]
     pub started_at: Timestamp,
     /// When its end was recorded.
+    #[schemars(with = "Option<Time>")]
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub end: RunEnd,
@@ -36,7 +39,7 @@ pub struct RunLine {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunEnd {
     /// Normally.

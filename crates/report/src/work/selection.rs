@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use flowswap_engine::{Draft, RunId};
+use flowswap_engine::{Draft, RunId, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What somebody asked for. The default is everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Selection {
     /// Only these tenants. Empty for all tenants.
     pub tenants: BTreeSet<String>,
     /// Only what this run did.
     pub run: Option<RunId>,
     /// Only what happened since this time.
+    #[schemars(with = "Option<Time>")]
     pub since: Option<Timestamp>,
 }
 

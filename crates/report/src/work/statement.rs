@@ -1,13 +1,15 @@
 //! What people said, decided, and received, and what flowswap did not do.
 
-use flowswap_engine::{Actor, Goal, Handle, HandoverChannel, RunId, TenantState};
+use flowswap_engine::{Actor, Goal, Handle, HandoverChannel, RunId, TenantState, Time};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a person said or decided about a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Statement {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// Who. `None` if the journal does not record that.
     pub by: Option<Actor>,
@@ -23,7 +25,7 @@ pub struct Statement {
 }
 
 /// The kinds of statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatementKind {
     /// Made a plan of the tenant.
@@ -45,9 +47,10 @@ pub enum StatementKind {
 }
 
 /// What happened to a secret. The secret itself is not in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SecretLine {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The secret's name.
     pub handle: Handle,
@@ -60,7 +63,7 @@ pub struct SecretLine {
 }
 
 /// What can happen to a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretEvent {
     /// It came with an answer, and is in the secret store.
@@ -74,9 +77,10 @@ pub enum SecretEvent {
 }
 
 /// A run did nothing for the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RefusalLine {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The run.
     pub run: RunId,
@@ -97,9 +101,10 @@ impl RefusalLine {
 }
 
 /// A run ended its work on the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EndLine {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The run.
     pub run: RunId,

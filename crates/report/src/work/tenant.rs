@@ -1,7 +1,8 @@
 //! What was done for one tenant.
 
-use flowswap_engine::{Direction, RunId, TenantState, Verdict};
+use flowswap_engine::{Direction, RunId, TenantState, Time, Verdict};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -11,13 +12,14 @@ use super::{
 };
 
 /// What was done for one tenant, from the oldest record to the newest.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WorkedTenant {
     /// Its name.
     pub name: String,
     /// Its state after the last record of the report.
     pub state: TenantState,
     /// Since when.
+    #[schemars(with = "Time")]
     pub since: Timestamp,
     /// Why, if the state alone does not say it.
     pub reason: Option<String>,
@@ -71,9 +73,10 @@ pub enum Attention {
 }
 
 /// A plan that was made, and that no run set out to carry out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Planned {
     /// When.
+    #[schemars(with = "Time")]
     pub at: Timestamp,
     /// The digest of the whole plan.
     pub plan: String,

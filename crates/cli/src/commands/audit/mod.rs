@@ -13,6 +13,7 @@ use std::{
 use flowswap_engine::{History, Journal as _, JournalError, Overview, Record, Records, Snapshot};
 use flowswap_host::chain;
 use flowswap_store::{SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, snapshot_path};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -21,30 +22,42 @@ use crate::{
         table,
         text::{Text, text},
     },
+    documents::{Document, DocumentName},
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
 
-/// The report; scripts rely on its names.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Report {
+    /// The journal. `None` if there is no journal, or if it cannot be read.
     journal: Option<Journal>,
+    /// What was checked.
     checks: Vec<Check>,
 }
 
-#[derive(Serialize)]
+impl Document for Report {
+    const NAME: DocumentName = DocumentName::Audit;
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Journal {
+    /// The file.
     path: String,
+    /// How many records it has.
     records: u64,
+    /// The hash of the last record, which covers all records.
     head: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Check {
+    /// What kind of check it is.
     check: &'static str,
     /// The secret or step that the check is about; `None` if it is about everything.
     about: Option<String>,
+    /// Whether everything is as it must be.
     passed: bool,
+    /// What the check saw, in one line.
     detail: String,
     /// What the user can do about it.
     #[serde(skip_serializing_if = "Option::is_none")]

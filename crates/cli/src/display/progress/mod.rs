@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     args::ProgressMode,
+    events::{Happened, Reading},
     terminal::{Terminal, can_redraw, columns_of_stderr, has_color},
 };
 
@@ -87,6 +88,7 @@ impl Progress {
     /// Begins to count tenants that are only read.
     pub(crate) fn begin(&self, total: usize) {
         self.tally().begin(total, (self.elapsed)());
+        self.terminal.stream::<()>(Happened::Reading(Reading::ReadingStarted { tenants: total }));
         if self.has_lines && total >= FLEET_WITH_LINES {
             self.print(text!("reading {}", tenants(total)));
         }
@@ -100,6 +102,7 @@ impl Progress {
 
     /// Counts a tenant as read.
     pub(crate) fn end(&self, tenant: &str) {
+        self.terminal.stream::<()>(Happened::Reading(Reading::TenantRead { tenant }));
         self.count(|tally| tally.end(tenant));
     }
 
@@ -171,6 +174,11 @@ impl Progress {
         }
     }
 
+    /// Tells only a program.
+    pub(crate) fn stream(&self, event: &Event) {
+        self.terminal.stream::<()>(Happened::Event(event));
+    }
+
     fn draw(&self) {
         if let Some(bar) = &self.bar {
             bar.begin();
@@ -184,6 +192,7 @@ impl Progress {
 
 impl EventSink for Progress {
     fn emit(&self, event: Event) {
+        self.stream(&event);
         let tenant = match &event {
             Event::TenantEnded { tenant, .. } => Some(tenant),
             _ => None,

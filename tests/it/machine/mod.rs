@@ -1,0 +1,12 @@
+//! What programs read and write: JSON documents and their schemas, errors, events, and variables.
+
+/// What a shell completes at a Tab.
+mod completion;
+/// A variable has the effect of an option.
+mod environment;
+/// Errors as JSON, on the last line of stderr.
+mod errors;
+/// `--format jsonl`.
+mod events;
+/// Documents follow their schemas, which change only on purpose.
+pub(crate) mod schemas;
