@@ -84,6 +84,9 @@ fn a_paused_run_changes_nothing_until_it_may_go_on() {
     apply.await_talk("paused by ");
     let again = lab.run(&["pause"]).expect(0).stdout;
     assert!(again.starts_with("`flowswap apply` was paused already, by "), "{again}");
+    let paused = lab.json(&["pause"], 0);
+    assert_eq!((&paused["changed"], &paused["command"]), (&false.into(), &"apply".into()));
+    assert_eq!(lab.json(&["status"], 0)["at_work"]["pace"]["paused"], paused["pace"]["paused"]);
     let status = lab.run(&["status"]).expect(0);
     assert!(status.stderr.contains("`flowswap apply` is at work here"), "{}", status.show());
     assert!(status.stderr.contains("paused by "), "{}", status.show());
@@ -162,7 +165,7 @@ fn the_door_is_the_users_own_and_its_path_may_be_long() {
     pause(&lab, &mut apply);
     let socket = lab.path(&format!("{deep}/{deep}/at-work.sock"));
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
-    lab.run(&["cancel"]).expect(0);
+    assert_eq!(lab.json(&["cancel"], 0)["command"], "apply");
     apply.finish().expect(5);
 }
 

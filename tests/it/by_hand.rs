@@ -71,6 +71,53 @@ fn the_simulator_prints_the_address_of_its_console_and_its_clock_can_be_moved() 
     assert!(answer.stderr.contains("with the folder of a running `flowswap sim`"), "{}", answer.stderr);
 }
 
+/// What counts days and hours can be rehearsed: the clock of flowswap is that of the simulator.
+#[test]
+fn an_advance_moves_what_flowswap_counts_from() {
+    let dir = crate::support::folder();
+    let args = ["sim", "--tenants", "2", "--latency", "0s", "--sync-every", "1h", "--dir", "fleet"];
+    let mut sim = Background::start(dir.path(), &args);
+    assert!(sim.first_line().starts_with("ready: "));
+    let fleet = dir.path().join("fleet");
+    let config = fleet.join("migrate.toml");
+    let edited = fs::read_to_string(&config).unwrap() + "\n[run]\nsoak = \"48h\"\nplan_lifetime = \"24h\"\n";
+    fs::write(&config, edited).unwrap();
+    let terminal = Terminal::open(&fleet);
+    let days = |detected: &Value| -> Vec<i64> {
+        detected["tenants"].as_array().unwrap().iter().map(|row| row["days_left"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(days(&terminal.json("detect", 0)), [10, 77]);
+    assert_eq!(terminal.run("status", 0).stderr, "", "the clock was not moved");
+    terminal.run("sim advance --dir . 30d", 0);
+    let late = terminal.run("detect", 4);
+    assert!(late.stdout.contains("deadline-passed"), "{}", late.stdout);
+    assert_eq!(
+        late.stderr.lines().next(),
+        Some("all times are those of the simulator, 30 d 0 h ahead of this machine")
+    );
+    assert_eq!(days(&terminal.json("detect", 4)), [-20, 47]);
+    assert!(terminal.run("check", 0).stdout.contains(", 0 failed"));
+
+    terminal.run("plan globex -o plan.json", 0);
+    terminal.run("sim advance --dir . 25h", 0);
+    let expired = terminal.run("apply plan.json --yes", 6);
+    assert!(expired.stdout.contains("expired"), "{}", expired.stdout);
+    terminal.run("plan globex -o plan.json", 0);
+    terminal.run("apply plan.json --yes", 0);
+    terminal.run("sim advance --dir . 46h", 0);
+    let early = terminal.run("finalize --all --yes", 4);
+    assert!(early.stderr.contains("the first can be finalized at "), "{}", early.stderr);
+    terminal.run("sim advance --dir . 2h", 0);
+    terminal.run("finalize --all --yes", 0);
+
+    // With the time of this machine, the tenants would look younger than they are.
+    sim.interrupt();
+    sim.finish().expect(0);
+    let refused = terminal.run("status", 1);
+    assert!(refused.stderr.contains("failed to ask the simulator at 127.0.0.1:"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: start it again in an empty folder"), "{}", refused.stderr);
+}
+
 #[test]
 fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     let dir = crate::support::folder();

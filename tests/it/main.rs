@@ -24,6 +24,8 @@ mod crash;
 mod demo;
 /// The README and `crates/cli/docs`: tests run every block of commands and compare its output.
 mod documents;
+/// What each command ends with in the situations that a pipeline meets.
+mod exit_codes;
 /// Text from outside, in every output.
 mod faces;
 /// Faults of the network and of the other sides, injected by the simulator.

@@ -35,14 +35,14 @@ pub(crate) use self::{
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, RehearseArgs, ResumeArgs, RollbackArgs},
-    tenants::{AcceptChanges, SELECTION, Select, StartedTenants, is_pattern},
+    tenants::{AcceptChanges, DetectArgs, SELECTION, Select, StartedTenants, is_pattern},
 };
 #[cfg(feature = "sandbox")]
 pub(crate) use self::{
     plans::Reports,
     sandbox::{DemoArgs, Directory, SimArgs, SimCommand},
 };
-use crate::{documents::DocumentName, examples};
+use crate::{documents::DocumentName, examples, exit::FailOn};
 
 /// Migrate Okta directory connections of Cloud Identity Engine to the client-credential flow.
 #[derive(Debug, Parser)]
@@ -107,6 +107,9 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) format: Format,
+    /// Which results end the command with another code than 0 [default: person; for status, next, stuck, and evidence: never]
+    #[arg(long, global = true, value_enum, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
     /// How to show progress on stderr.
     #[arg(
         long,
@@ -186,7 +189,7 @@ pub(crate) enum Command {
     Check(Select),
     /// Show which flow every tenant uses and whether it can be migrated. Changes nothing.
     #[command(after_help = examples::DETECT)]
-    Detect(Select),
+    Detect(DetectArgs),
     /// List every step of the migration and its rollback. Changes nothing.
     #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
@@ -233,7 +236,7 @@ pub(crate) enum Command {
     /// Show the state of every tenant and the command to run next.
     #[command(after_help = examples::STATUS)]
     Status(Select),
-    /// List the tenants that wait for a person.
+    /// List everything in which a person must do something.
     #[command(after_help = examples::NEXT)]
     Next(NextArgs),
     /// Show the run sheet that a person must carry out.
@@ -316,8 +319,19 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// What ends it with another code than 0, if the command line does not say it. A report that was shown is done, whatever it
+    /// shows.
+    pub(crate) fn fails_on(&self) -> FailOn {
+        match self {
+            Self::Status(_) | Self::Next(_) | Self::Stuck(_) | Self::Evidence(_) => FailOn::Never,
+            _ => FailOn::Person,
+        }
+    }
+}
+
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| "expected a duration such as `20ms` or `1s`".to_owned())?;
-    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+    let duration = flowswap_engine::parse_duration(text);
+    let duration = duration.ok_or_else(|| "expected a duration such as `20ms`, `90m`, or `2d`".to_owned())?;
+    Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
 }

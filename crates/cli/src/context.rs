@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
+    Actor, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
     Snapshot, Stop, StopSwitch, TenantHistory, Turns, Visitor,
 };
 use flowswap_host::{Listen, trusted_temp_dir};
@@ -16,13 +16,14 @@ use flowswap_store::{
     AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
 };
 use futures::future::{BoxFuture, FutureExt};
-use jiff::Timestamp;
 
+pub(crate) use crate::clock::SystemClock;
 use crate::{
     args::Global,
+    clock,
     display::{
         progress::{CurrentProgress, OutputGate, Progress},
-        text::Text,
+        text::{Text, text},
         times,
     },
     door::AtWork,
@@ -101,6 +102,10 @@ impl Context {
         self.global.override_in(&mut config);
         require_state(&config)?;
         times::remember(&config);
+        if let Some(ahead) = clock::remember(&config)? {
+            let ahead = times::age(ahead.as_secs());
+            self.terminal.say(text!("all times are those of the simulator, {} ahead of this machine", ahead));
+        }
         Ok(config)
     }
 
@@ -382,17 +387,6 @@ pub(crate) fn create_state_folder(path: &Path) -> Result<StateDir, Failure> {
     let state = StateDir::create(path).map_err(Failure::at(format!("create the folder `{}`", path.display())))?;
     require_state_folder(&state)?;
     Ok(state)
-}
-
-/// The clock of the machine.
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        // The other sides write milliseconds, so finer times would compare wrongly.
-        let now = Timestamp::now();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-    }
 }
 
 /// A copy of a journal in a folder that flowswap must not write to.

@@ -20,7 +20,8 @@ Exit codes:
   3  some tenants failed or are stuck, or a check failed
   4  some tenants need a person or time
   5  interrupted
-  6  plan stale or refused"#;
+  6  plan stale or refused
+  With --fail-on failed, 4 becomes 0. With --fail-on never, 3, 4, and 6 do."#;
 
 pub(crate) const INIT: &str = r#"Examples:
   # Write migrate.toml, and the identity to your configuration folder
@@ -38,7 +39,9 @@ pub(crate) const DETECT: &str = r#"Examples:
   # Assess every tenant
   flowswap detect
   # Assess one tenant, for a script
-  flowswap detect acme --format json"#;
+  flowswap detect acme --format json
+  # In a nightly job, fail if a connection stops working within 30 days
+  flowswap detect --warn-days 30"#;
 
 pub(crate) const PLAN: &str = r#"Examples:
   # Show the plan of one tenant without writing it

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// How a command ended. `crates/cli/docs/automation.md` has the same table, and a test compares the two.
@@ -27,6 +28,30 @@ pub(crate) enum Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+/// Which results end the process with another code than 0. A command that failed as a whole, a wrong command line, and an
+/// interruption always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Tenants that failed, are stuck, or were refused.
+    Failed,
+    /// Also tenants that need a person or time.
+    Person,
+    /// No result.
+    Never,
+}
+
+impl FailOn {
+    /// The code of the process for this end of a command.
+    pub(crate) fn code(self, exit: Exit) -> Exit {
+        match (self, exit) {
+            (Self::Failed | Self::Never, Exit::NeedsPerson) | (Self::Never, Exit::SomeFailed | Exit::Refused) => {
+                Exit::Done
+            }
+            (Self::Failed | Self::Person | Self::Never, exit) => exit,
+        }
     }
 }
 

@@ -243,6 +243,7 @@ fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure>
         name: tenant.name.clone(),
         domain,
         app_data: tenant.app_data,
+        accepted: tenant.accept.clone(),
         provider_plugin: tenant.provider.plugin.clone(),
         begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
         directory_plugin: tenant.directory.plugin.clone(),

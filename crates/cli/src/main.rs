@@ -4,6 +4,7 @@ mod allocator;
 mod approvals;
 mod args;
 mod clipboard;
+mod clock;
 mod commands;
 mod context;
 mod display;
@@ -83,13 +84,16 @@ fn main() -> ExitCode {
     };
     full_command::remember(&cli.global);
     let terminal = Terminal::new(&cli.global);
-    match start(cli, recording, hardened) {
-        Ok(exit) => exit.into(),
+    let fail_on = cli.global.fail_on.unwrap_or(cli.command.fails_on());
+    let exit = match start(cli, recording, hardened) {
+        Ok(exit) => fail_on.code(exit),
         Err(failure) => {
-            terminal.end_with(&failure);
-            failure.exit.into()
+            let exit = fail_on.code(failure.exit);
+            terminal.end_with(&Failure { exit, ..failure });
+            exit
         }
-    }
+    };
+    exit.into()
 }
 
 /// Reads the command line: the command to run, and whether to record it.

@@ -12,8 +12,8 @@ use crate::{
     plugin_pins::pin_tables,
 };
 
-/// Writes everything into the folder and returns the path of the configuration.
-pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf, Failure> {
+/// Writes everything into the folder and returns the path of the configuration, which also gets these tables.
+pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path, tables: &str) -> Result<PathBuf, Failure> {
     let state = StateDir::at(dir.join(".flowswap"));
     if state.journal().exists() {
         // A journal is true only for the world that it was written in.
@@ -21,7 +21,7 @@ pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf,
             Failure::new(Exit::Usage, format!("`{}` holds the journal of an earlier simulation", dir.display()));
         return Err(failure.hint("name another folder, or delete this one"));
     }
-    let tables = format!("[secrets]\nidentity = \".flowswap/identity.txt\"\n\n{}", pin_tables(context)?);
+    let tables = format!("{tables}[secrets]\nidentity = \".flowswap/identity.txt\"\n\n{}", pin_tables(context)?);
     let path = sim
         .write_client_files(dir, &tables)
         .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;

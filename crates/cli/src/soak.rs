@@ -15,13 +15,13 @@ impl Soak {
         Self(SignedDuration::try_from(config.run.soak).unwrap_or(SignedDuration::MAX))
     }
 
-    /// When the tenant may be finalized, if that is not now. `None` also for a tenant whose legacy client is retired already, or
-    /// that is not swapped.
+    /// When the tenant may be finalized, if that is not now. For one that is not swapped, the time begins now at the earliest.
+    /// `None` also for a tenant whose legacy client is retired already.
     pub(crate) fn left(self, tenant: &Overview, now: Timestamp) -> Option<Timestamp> {
         if matches!(tenant.state, TenantState::Retired | TenantState::Finalized) {
             return None;
         }
-        let ends = tenant.swapped_at?.saturating_add(self.0).unwrap_or(Timestamp::MAX);
+        let ends = tenant.swapped_at.unwrap_or(now).saturating_add(self.0).unwrap_or(Timestamp::MAX);
         (ends > now).then_some(ends)
     }
 }
@@ -48,7 +48,9 @@ mod tests {
         // A run that retires it and failed in between does not restart the time.
         assert_eq!(soak.left(&tenant(TenantState::Failed, Some(at(10))), at(20)), Some(at(58)));
         assert_eq!(soak.left(&tenant(TenantState::Retired, Some(at(10))), at(20)), None);
-        assert_eq!(soak.left(&tenant(TenantState::Soaking, None), at(20)), None);
+        // A run that would see the swap and retire at once must not.
+        assert_eq!(soak.left(&tenant(TenantState::Soaking, None), at(20)), Some(at(68)));
+        assert_eq!(Soak(SignedDuration::ZERO).left(&tenant(TenantState::Soaking, None), at(20)), None);
         assert_eq!(Soak(SignedDuration::ZERO).left(&swapped, at(10)), None);
         assert_eq!(soak.to_string(), "48h");
     }

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// The keys of a tenant that flowswap itself reads; all others are fields for the defaults.
-pub(crate) const TENANT_KEYS: [&str; 7] = ["name", "app_data", "owner", "labels", "timezone", "provider", "directory"];
+pub(crate) const TENANT_KEYS: [&str; 8] =
+    ["name", "app_data", "owner", "accept", "labels", "timezone", "provider", "directory"];
 
 /// A tenant whose name is checked and whose other keys are not.
 pub(crate) struct Draft {

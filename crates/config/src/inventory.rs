@@ -126,7 +126,7 @@ impl Reader {
             "" => return ColumnRole::Nameless,
             "name" => return ColumnRole::Name,
             "app_data" => return ColumnRole::AppData,
-            "owner" | "timezone" => return ColumnRole::Key(vec![name.to_owned()]),
+            "owner" | "accept" | "timezone" => return ColumnRole::Key(vec![name.to_owned()]),
             "domain" => return ColumnRole::Key(vec!["provider".to_owned(), "domain".to_owned()]),
             _ => {}
         }
@@ -150,7 +150,7 @@ impl Reader {
                 return ColumnRole::Key(name.split('.').map(str::to_owned).collect());
             }
         } else if !used.contains(name)
-            && let Some(meant) = find_nearest(name, ["app_data", "domain", "owner", "timezone"])
+            && let Some(meant) = find_nearest(name, ["accept", "app_data", "domain", "owner", "timezone"])
         {
             let error = Diagnostic::new(format!("unknown column `{name}`")).at(at, "no default uses it");
             self.refuse(error.help(format!("did you mean `{meant}`?")));

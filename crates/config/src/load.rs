@@ -25,7 +25,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
-const ROOT_KEYS: [&str; 11] = [
+const ROOT_KEYS: [&str; 12] = [
     "state",
     "timezone",
     "inventory",
@@ -35,6 +35,7 @@ const ROOT_KEYS: [&str; 11] = [
     "wave",
     "approvals",
     "plugins",
+    "simulation",
     "defaults",
     "tenant",
 ];
@@ -68,6 +69,7 @@ impl Reader {
         let waves = self.read_waves(root);
         let approvals = self.read_approvals(root);
         let plugins = self.read_plugins(root);
+        let simulation = self.read_simulation(root);
         let tenants = self.read_tenants(root);
         Config {
             state,
@@ -79,6 +81,7 @@ impl Reader {
             waves,
             approvals,
             plugins,
+            simulation,
             by_name: tenants.iter().enumerate().map(|(index, tenant)| (tenant.name.clone(), index)).collect(),
             tenants,
             settings: meaning::settings(root),

@@ -35,6 +35,12 @@ impl Config {
 fn meaning(tenant: &TenantConfig) -> Value {
     let side = |side: &crate::SideConfig| json!({ "plugin": side.plugin, "table": side.written() });
     // Labels only select tenants.
-    let TenantConfig { name: _, timezone: _, app_data, owner, labels: _, provider, directory } = tenant;
-    json!({ "app_data": app_data, "owner": owner, "provider": side(provider), "directory": side(directory) })
+    let TenantConfig { name: _, timezone: _, app_data, owner, accept, labels: _, provider, directory } = tenant;
+    let mut meaning =
+        json!({ "app_data": app_data, "owner": owner, "provider": side(provider), "directory": side(directory) });
+    // Without the key, the digest is that of versions before it, and what was approved then still counts.
+    if let (Some(meaning), false) = (meaning.as_object_mut(), accept.is_empty()) {
+        meaning.insert("accept".to_owned(), json!(accept));
+    }
+    meaning
 }

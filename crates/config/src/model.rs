@@ -15,6 +15,7 @@ use crate::{
     reference::SecretRef,
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
+    simulation::Simulation,
     source::Sources,
     waves::WaveRule,
 };
@@ -40,6 +41,8 @@ pub struct Config {
     pub approvals: Option<Approvals>,
     /// The libraries of plugins, by the names of the plugins.
     pub plugins: BTreeMap<String, PluginEntry>,
+    /// The simulator that the tenants are in. `None` for real ones.
+    pub simulation: Option<Simulation>,
     /// The tenants of the file, then those of its inventories, in the order in which they were written.
     pub tenants: Vec<TenantConfig>,
     /// Where each tenant is in `tenants`.
@@ -66,6 +69,8 @@ pub struct TenantConfig {
     pub app_data: bool,
     /// The operator who is asked to carry out run sheets; any operator may if this is absent.
     pub owner: Option<String>,
+    /// The ids of findings that do not block the tenant, because a person accepts them.
+    pub accept: Vec<String>,
     /// What the tenant can be selected by, such as `region` = `emea`. A label changes nothing of what is done for a tenant.
     pub labels: LiteMap<Arc<str>, String>,
     /// The time zone in which people work on the tenant, if it differs from that of the configuration.

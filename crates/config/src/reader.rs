@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Span, SpanRelativeTo, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::{
     diagnostic::Diagnostic,
@@ -144,7 +144,5 @@ pub(crate) fn whole_number(node: &Node) -> Option<usize> {
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
-    let span: Span = text.trim().parse().ok()?;
-    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+    Duration::try_from(flowswap_engine::parse_duration(text)?).ok().filter(|duration| !duration.is_zero())
 }

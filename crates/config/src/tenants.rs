@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
+use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, RULES};
 use litemap::LiteMap;
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// The keys of `[defaults]` that flowswap itself reads; all others are fields.
-const DEFAULT_KEYS: [&str; 6] = ["app_data", "owner", "labels", "timezone", "provider", "directory"];
+const DEFAULT_KEYS: [&str; 7] = ["app_data", "owner", "accept", "labels", "timezone", "provider", "directory"];
 
 impl Reader {
     /// Checks the strings of `[defaults]` once, and returns the fields that they use.
@@ -73,6 +74,7 @@ impl Reader {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);
+        let accept = self.read_accept(&draft, defaults);
         let labels = self.read_labels(&draft, defaults);
         let timezone = match draft.table.get("timezone") {
             Some(own) => Some(own.node.clone()),
@@ -82,7 +84,7 @@ impl Reader {
         let provider = self.read_side(&draft, defaults, "provider").map(Arc::new);
         let directory = self.read_side(&draft, defaults, "directory").map(Arc::new);
         let (app_data, provider, directory) = (app_data?, provider?, directory?);
-        Some(TenantConfig { app_data, owner, labels, timezone, provider, directory, name: draft.name })
+        Some(TenantConfig { app_data, owner, accept, labels, timezone, provider, directory, name: draft.name })
     }
 
     /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.
@@ -121,6 +123,37 @@ impl Reader {
             self.refuse(error.at(node.at, "expected a name").help("leave `owner` out if any operator can do the work"));
         }
         Some(owner.to_owned())
+    }
+
+    /// Reads `accept`. The tenant's own list replaces that of `[defaults]`. In an inventory, spaces separate the ids.
+    fn read_accept(&mut self, draft: &Draft, defaults: &Table) -> Vec<String> {
+        let Some(node) = draft.table.get("accept").or_else(|| defaults.get("accept")).map(|entry| entry.node.clone())
+        else {
+            return Vec::new();
+        };
+        let nodes = node.as_list().unwrap_or(std::slice::from_ref(&node));
+        let mut accepted = Vec::new();
+        for node in nodes {
+            let Some(text) = node.as_text() else {
+                self.refuse_kind("accept", node, "a list of findings such as `[\"deadline-passed\"]`");
+                continue;
+            };
+            for id in text.split_whitespace() {
+                self.check_acceptable(id, node, draft);
+                accepted.push(id.to_owned());
+            }
+        }
+        accepted
+    }
+
+    fn check_acceptable(&mut self, id: &str, node: &Node, draft: &Draft) {
+        if ACCEPTABLE.contains(&id) {
+            return;
+        }
+        let is_known = RULES.iter().chain(EVIDENCE_RULES).any(|rule| rule.id == id);
+        let what = if is_known { "cannot be accepted" } else { "does not exist" };
+        let error = Diagnostic::new(format!("the finding `{id}` in `accept` {what}")).for_tenant(&draft.name);
+        self.refuse(error.at(node.at, "").help(suggest(id, ACCEPTABLE)));
     }
 
     /// Reads `labels`. The tenant's own labels are added to those of `[defaults]`, and replace those of the same name.

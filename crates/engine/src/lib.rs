@@ -8,6 +8,7 @@ mod actor;
 mod assess;
 mod canonical;
 mod compare;
+mod duration;
 mod error_chain;
 mod event;
 mod hidden;
@@ -37,11 +38,12 @@ pub use flowswap_contract::Handle;
 
 pub use actor::Actor;
 pub use assess::{
-    Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
-    find_domain_defect, find_shared_orgs,
+    ACCEPTABLE, Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity,
+    WARN_DAYS, assess, find_domain_defect, find_shared_orgs,
 };
 pub use canonical::{digest, short};
 pub use compare::{Comparison, Recorded, compare};
+pub use duration::parse_duration;
 pub use error_chain::chain;
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal, reveal_in_lines};

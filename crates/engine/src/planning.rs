@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     Assessment, Backend, BackendCall, Finding, Inventories, OfSides, Packed, PlanError, PlannedTenant, Seen, Tenant,
     TenantSpec, Verdict,
-    assess::{NOT_PLANNABLE, assess},
+    assess::{NOT_PLANNABLE, WARN_DAYS, assess},
     last_filter::without_secrets,
     plan::{order, way_back},
 };
@@ -50,7 +50,7 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
 
 /// Assesses a tenant and asks its plugins for steps. These follow only from what a plan records, so that `apply` gets the same ones.
 pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventories, now: Timestamp) -> Derivation {
-    let Assessment { mut verdict, mut findings, .. } = assess(spec, &sides, now);
+    let Assessment { mut verdict, mut findings, .. } = assess(spec, &sides, now, WARN_DAYS);
     let mut seen = match (sides.provider, sides.directory) {
         (Ok(provider), Ok(directory)) => Some(Seen::new(spec, provider, directory)),
         _ => None,

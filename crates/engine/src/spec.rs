@@ -17,6 +17,8 @@ pub struct TenantSpec {
     pub provider_plugin: String,
     /// The name of the directory's plugin.
     pub directory_plugin: String,
+    /// The ids of findings that the configuration accepts, of those in [`ACCEPTABLE`](crate::ACCEPTABLE).
+    pub accepted: Vec<String>,
     /// Whether the journal has work on the tenant that was started and not rolled back.
     pub begun: bool,
     /// Digests of both tables without their secrets ([`digest_config`](crate::digest_config)). A plan is valid only for the

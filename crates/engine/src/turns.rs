@@ -40,15 +40,15 @@ pub struct Paused {
     pub at: Timestamp,
 }
 
-/// Whether turns are given.
+/// Whether the runs of a process may change something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pace {
-    /// They are.
+    /// They may.
     Running,
-    /// A pause waits for the last turns to end. No new ones begin.
+    /// They finish the steps that have begun, and begin no others.
     Pausing,
-    /// None are, and none are left.
+    /// They change nothing.
     Paused(Paused),
 }
 

@@ -2,9 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::parse_duration;
 
 /// Tenants of a plan that are migrated together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,11 +58,7 @@ impl FromStr for Opening {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let duration = |text: &str| {
-            let span: Span = text.parse().ok()?;
-            let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-            (duration > SignedDuration::ZERO).then_some(duration)
-        };
+        let duration = |text: &str| parse_duration(text).filter(|duration| *duration > SignedDuration::ZERO);
         match (text, text.strip_prefix(CONFIRMED_FOR).map(duration)) {
             (SWAPPED, _) => Ok(Self::Swapped),
             (BY_HAND, _) => Ok(Self::ByHand),

@@ -125,16 +125,15 @@ impl Cause {
                  repeat the request, because proxies lock accounts"
             }
             Self::ProxyRefused => "allow this host on the proxy that HTTPS_PROXY names, or list the host in NO_PROXY",
+            Self::Refused => "check the address and the port, and that the server runs",
+            Self::NoConnection(_) | Self::NoRoute => {
+                "check the address, the firewall, and the network of this machine; behind a proxy, set HTTPS_PROXY"
+            }
+            Self::LookupFailed(_) => "check the DNS settings of this machine",
             Self::TooLong | Self::Beyond(_) => {
                 "check the address in the configuration: this answer does not come from the interface"
             }
-            Self::Refused
-            | Self::NoConnection(_)
-            | Self::NoRoute
-            | Self::LookupFailed(_)
-            | Self::Closed
-            | Self::NoAnswer(_)
-            | Self::Other(_) => return None,
+            Self::Closed | Self::NoAnswer(_) | Self::Other(_) => return None,
         })
     }
 }

@@ -176,9 +176,10 @@ impl TransportError {
         };
         let error = Error::new(kind, message).with_context("host", host).with_context("cause", self.cause.brief());
         let proxy = "check HTTPS_PROXY, ALL_PROXY, and NO_PROXY: the proxy itself may be unreachable";
-        match self.cause.hint() {
+        // A cause that a repetition may cure concerns the network on the way, which begins with the proxy.
+        let of_proxy = (self.proxied && self.sent == Sent::NotSent && !self.cause.is_final()).then_some(proxy);
+        match of_proxy.or(self.cause.hint()) {
             Some(hint) => error.with_hint(hint),
-            None if self.proxied && self.sent == Sent::NotSent => error.with_hint(proxy),
             None => error,
         }
     }

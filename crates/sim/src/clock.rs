@@ -39,6 +39,11 @@ impl Clock {
         self.offset_ms.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// How far it was moved forward.
+    pub fn moved(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed))
+    }
+
     /// The time at which this clock started.
     pub(crate) fn start(&self) -> Timestamp {
         self.start

@@ -82,6 +82,11 @@ impl Sim {
         self.console.map_or_else(|| format!("https://{CONSOLE_HOST}"), |addr| format!("http://{addr}"))
     }
 
+    /// Where a client asks how far the clock was moved.
+    pub fn clock_url(&self) -> String {
+        format!("{}/clock", self.console_url())
+    }
+
     /// The certificate of the throw-away authority, as PEM. Empty without a port.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem

@@ -155,6 +155,10 @@ fn only_the_approved_classes_are_started() {
         assert!(applied.stdout.contains(&why), "{why}: {}", applied.stdout);
     }
     assert!(applied.stdout.contains("flowswap approvals plan.json  its class "), "{}", applied.stdout);
+    let listed = lab.json(&["next"], 0);
+    let waiting: Vec<_> = listed["tenants"].as_array().unwrap().iter().filter(|row| row["kind"] == "approve").collect();
+    assert_eq!(waiting.len(), missing);
+    assert!(waiting.iter().all(|row| row["next"][0] == "flowswap approvals plan.json"), "{waiting:?}");
     let status = lab.run(&["status"]).expect(0);
     assert!(status.stdout.contains("planned    -                 flowswap approvals plan.json\n"), "{}", status.stdout);
     // What was started goes on without approvals, and can be rolled back without them.

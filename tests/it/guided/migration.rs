@@ -23,6 +23,9 @@ fn a_person_reconnects_and_both_sides_prove_it() {
         "{}",
         noticed.stdout
     );
+    let listed = lab.json(&["next"], 0);
+    let expect = serde_json::json!(["flowswap sheet acme", "flowswap confirm acme"]);
+    assert_eq!((&listed["tenants"][0]["kind"], &listed["tenants"][0]["next"]), (&"confirm".into(), &expect));
     assert!(lab.json(&["status"], 0)["tenants"][0]["awaited"]["earliest"].is_string());
     let soaking = lab.run(&["confirm", "acme"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "{}", soaking.stdout);

@@ -166,9 +166,26 @@ fn catch(case: &Move) {
     assert!(["stuck", "soaking", "waiting"].contains(&state.as_str()), "{}: {state}", case.name);
     let rules = rules(&lab, name);
     assert!(rules.contains(case.rule), "{}: {state}, {rules:?}\n{}", case.name, lab.run(&["evidence", name]).stdout);
+    expect_a_task(&lab, name, case);
     let refused = lab.run(&["finalize", name, "--yes"]);
     assert!([3, 6].contains(&refused.code), "{}: {}", case.name, refused.show());
     assert_eq!(lab.org(&tenant).legacy[0].status, "ACTIVE", "{}: it was retired", case.name);
+}
+
+/// A person made a mistake, so `next` must say what to do, with commands that apply to the tenant.
+fn expect_a_task(lab: &Lab, name: &str, case: &Move) {
+    let listed = lab.json(&["next", name, "--fail-on", "never"], 0);
+    let [row] = listed["tenants"].as_array().unwrap().as_slice() else {
+        panic!("{}: `next` does not list {name}: {}", case.name, lab.run(&["evidence", name]).stdout);
+    };
+    assert!(["run-sheet", "confirm", "decide"].contains(&row["kind"].as_str().unwrap()), "{row}");
+    // These change nothing.
+    let shows =
+        |command: &&str| ["sheet", "stuck", "explain"].iter().any(|word| command.contains(&format!(" {word} ")));
+    let commands = row["next"].as_array().unwrap().iter().map(|command| command.as_str().unwrap());
+    let shown =
+        commands.filter(shows).map(|command| lab.run(&command.split(' ').skip(1).collect::<Vec<_>>()).expect(0));
+    assert!(shown.count() > 0, "{}: {row}", case.name);
 }
 
 /// Confirms every waiting tenant, rightly or not, and continues the plan. Ignores the exit codes; the caller checks the

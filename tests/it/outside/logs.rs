@@ -32,7 +32,8 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row("detect: okta refuses the directory's refresh token", "okta support, invalid_refresh_token", New, DETECT)
             .fault(of_legacy(REFUSED_LEGACY))
-            .says(&["legacy-token-refused"]),
+            .says(&["blocked", "legacy-token-refused"])
+            .code(4),
         row("detect: the legacy client is in use", "public test data of a log connector", New, DETECT)
             .fault(of_legacy(GRANTED_LEGACY))
             .says(&["ready"]),

@@ -78,7 +78,8 @@ fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
         let refused = lab.run(args).expect(6);
         assert!(refused.stdout.contains("continue it with `flowswap resume`, or give it up"), "{}", refused.stdout);
     }
-    assert_eq!(lab.run(&["watch", "globex"]).expect(0).stderr, "no tenant waits\n");
+    let watched = lab.run(&["watch", "globex"]).expect(4).stderr;
+    assert_eq!(watched, "a rollback was interrupted before it began for globex; continue it: flowswap resume\n");
     let status = lab.json(&["status"], 0);
     for tenant in status["tenants"].as_array().unwrap() {
         assert_eq!(tenant["next"], format!("flowswap resume {}", tenant["name"].as_str().unwrap()));

@@ -216,6 +216,7 @@ impl Machine {
                 app_data: tenant.app_data,
                 provider_plugin: "okta".to_owned(),
                 directory_plugin: plugins[1].name().to_owned(),
+                accepted: Vec::new(),
                 begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
                 config: digest_config(&json!({ "provider": provider, "directory": directory })).unwrap(),
             },

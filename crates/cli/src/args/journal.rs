@@ -82,7 +82,6 @@ fn parse_since(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let span: jiff::Span = text.parse().map_err(|_| expected.to_owned())?;
-    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| expected.to_owned())?;
-    Timestamp::now().checked_sub(span).map_err(|_| expected.to_owned())
+    let ago = flowswap_engine::parse_duration(text).ok_or_else(|| expected.to_owned())?;
+    Timestamp::now().checked_sub(ago).map_err(|_| expected.to_owned())
 }

@@ -63,13 +63,15 @@ pub(crate) enum SimCommand {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
-    /// Advance the clock of the running simulator; due syncs and expiries happen.
+    /// Advance the clock of the running simulator
+    ///
+    /// Due syncs and expiries happen. In the folder of the simulator, flowswap has the same time.
     #[command(after_help = examples::sandbox::SIM_ADVANCE)]
     Advance {
         /// The folder of the running simulator (its `--dir`).
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
-        /// How far to advance, such as `10m`.
+        /// How far to advance, such as `10m` or `30d`.
         #[arg(value_name = "TIME", value_parser = parse_duration)]
         by: Duration,
     },

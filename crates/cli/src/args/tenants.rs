@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use flowswap_config::find_nearest;
-use flowswap_engine::{EVIDENCE_RULES, RULES, TenantState, Verdict};
+use flowswap_engine::{EVIDENCE_RULES, RULES, TenantState, Verdict, WARN_DAYS};
 use serde::de::DeserializeOwned;
 
 use super::complete;
@@ -70,6 +70,21 @@ impl Select {
         let after = Self { verdicts: self.verdicts.clone(), findings: self.findings.clone(), ..Self::default() };
         (before, after)
     }
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DetectArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[arg(long, value_name = "DAYS", help = help_of_warn_days(), value_parser = clap::value_parser!(u16))]
+    pub(crate) warn_days: Option<u16>,
+}
+
+fn help_of_warn_days() -> String {
+    format!(
+        "Exit with code 4 if a connection stops working within this many days. `deadline-near` then counts from there, and \
+         otherwise from {WARN_DAYS} days"
+    )
 }
 
 /// Tenants whose migration has started.

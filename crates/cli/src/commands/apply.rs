@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
     check_head(&plan, &How::of(args), &config)?;
-    let mut names = select(&config, &plan, &args.select).await?;
+    let mut names = select(&config, &plan, &args.file.plan, &args.select).await?;
     if names.is_empty() && !args.select.is_empty() {
         let failure = Failure::new(Exit::Usage, "the plan has no steps for these tenants");
         return Err(failure.hint(format!("show the plan: flowswap show {}", quoted(&args.file.plan))));
@@ -91,11 +91,14 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         let stopped_itself = report.has_stopped();
         reports.add(context, stage, report)?;
         if context.stop.is_stopped() {
+            if index + 1 < stages.len() {
+                exit = started::worst(exit, Exit::Interrupted);
+            }
             break;
         }
         // Whatever stopped this wave would meet the next one too.
         if let (true, Some(next)) = (stopped_itself, stages.get(index + 1)) {
-            reports.held = next.held_by_stop(stage, args);
+            reports.held = next.held_by_stop(plan.head(), stage, args);
             break;
         }
     }
@@ -240,14 +243,14 @@ impl Migration<'_> {
 }
 
 /// The selected tenants for which the plan has steps. One that was written out and has none is an error.
-async fn select(config: &Config, plan: &PlanFile, args: &Select) -> Result<Vec<String>, Failure> {
+async fn select(config: &Config, plan: &PlanFile, path: &Path, args: &Select) -> Result<Vec<String>, Failure> {
     let known = read_logbook(config).await?.overviews();
     let outlines: Vec<_> = plan.outlines().collect();
     let candidates = outlines.iter().map(|tenant| {
         let candidate = Candidate::of(&tenant.name, config.tenant(&tenant.name), &known);
         candidate.seen(tenant.verdict, tenant.findings.clone()).in_wave(plan.wave_of(&tenant.name))
     });
-    let selected = Pool::of_plan(candidates).select(args)?;
+    let selected = Pool::of_plan(candidates, path).select(args)?;
     let meant: BTreeSet<&String> = selected.names.iter().collect();
     let meant = outlines.iter().filter(|tenant| meant.contains(&tenant.name));
     let (with_steps, without): (Vec<&Outline>, Vec<&Outline>) = meant.partition(|tenant| tenant.steps > 0);

@@ -11,8 +11,8 @@ use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 use super::{apply, detect, plan, report, rollback, status};
 use crate::{
     args::{
-        AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select, Split,
-        StartedTenants,
+        AcceptChanges, ApplyArgs, DemoArgs, DetectArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select,
+        Split, StartedTenants,
     },
     context::Context,
     display::text::{Text, text},
@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let mut context = context.clone();
     // The demo never touches the state of real tenants.
     context.global.state_dir = None;
-    context.global.config = sim_files::write(&context, &sim, &dir)?;
+    context.global.config = sim_files::write(&context, &sim, &dir, "")?;
     let before = sim.snapshot();
     let exit = show(&context, &sim, &dir).await;
     let verdict = exit.and_then(|exit| if exit == Exit::Done { check_result(&sim, &before) } else { Ok(exit) });
@@ -70,7 +70,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     let file = dir.join("plan.json");
 
     context.terminal.say(prompt_line("detect"));
-    detect::run(context, &everyone()).await?;
+    detect::run(context, &DetectArgs { select: everyone(), warn_days: None }).await?;
 
     context.terminal.say(prompt_line("plan -o plan.json --report plan.html"));
     let reports = Reports { reports: vec![dir.join("plan.html")] };
@@ -118,12 +118,11 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     context.terminal.say(prompt_line("status"));
-    let exit = status::run(context, &everyone()).await?;
+    status::run(context, &everyone()).await?;
     context.terminal.say(prompt_line("report -o report.html"));
     let outputs = vec![dir.join("report.html")];
     let everything = ReportArgs { select: everyone(), run: None, since: None, outputs, face: None, force: false };
-    report::run(context, &everything).await?;
-    Ok(exit)
+    report::run(context, &everything).await
 }
 
 /// Checks the result in the simulator: every ready tenant except the first has a new client, and nothing else in the

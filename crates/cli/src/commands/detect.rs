@@ -2,14 +2,16 @@
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
 use flowswap_engine::{
-    Assessment, Clock, Finding, Inventories, Logbook, Severity, Tenant, TenantSpec, Verdict, assess, find_shared_orgs,
+    Assessment, Clock, Finding, Inventories, Logbook, Severity, Tenant, TenantSpec, Verdict, WARN_DAYS, assess,
+    find_shared_orgs,
 };
 use flowswap_report::TroubledTenant;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::started::worst;
 use crate::{
-    args::Select,
+    args::DetectArgs,
     context::{Context, SystemClock},
     display::{
         causes, count, fold_rows, show_problems, table,
@@ -57,18 +59,21 @@ struct Row {
     directory: Option<DirectoryInventory>,
 }
 
-pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
-    let (before, after) = select.split_by_look();
+    let (before, after) = args.select.split_by_look();
     let names = selection::select_configured(&config, &ports.logbook, &before).await?;
+    let warn_days = args.warn_days.map_or(WARN_DAYS, i64::from);
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
-    let mut tenants = fleet.each(&config, &progress, assess_tenant).await;
+    let mut tenants = fleet.each(&config, &progress, |tenant| assess_tenant(tenant, warn_days)).await;
     context.fail_if_stopped()?;
     block_shared_orgs(&mut tenants, &ports.logbook);
     selection::keep_seen(&mut tenants, &after, |row| (&row.name, row.verdict, &row.findings))?;
-    let exit = exit_of(tenants.iter().map(|row| row.verdict));
+    let is_late = |row: &Row| args.warn_days.is_some() && row.findings.iter().any(|it| it.id == "deadline-near");
+    let of_days = if tenants.iter().any(is_late) { Exit::NeedsPerson } else { Exit::Done };
+    let exit = worst(exit_of(tenants.iter().map(|row| row.verdict)), of_days);
     let report = Report { tenants };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit)
@@ -93,9 +98,9 @@ fn block_shared_orgs(tenants: &mut [Row], logbook: &Logbook) {
     }
 }
 
-async fn assess_tenant(tenant: Tenant) -> Row {
+async fn assess_tenant(tenant: Tenant, warn_days: i64) -> Row {
     let sides = tenant.inspect().await;
-    let assessment = assess(&tenant.spec, &sides, SystemClock.now());
+    let assessment = assess(&tenant.spec, &sides, SystemClock.now(), warn_days);
     row(&tenant.spec, sides, assessment)
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{outstanding::Outstanding, request::Request, statement::Statement};
+use super::{outstanding::Outstanding, request::Request, standing, started, statement::Statement};
 use crate::{
     args::Select,
     context::{Context, read_logbook, read_tenant},
@@ -110,17 +110,20 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let selected = selection::select(&config, &logbook, args)?;
-    let mut reports = Vec::new();
+    let (mut reports, mut exit) = (Vec::new(), Exit::Done);
     for name in &selected.names {
         match read_tenant(&logbook, name).await? {
-            Some(tenant) => reports.push(report(name, &tenant, Statement::all(name, &logbook).await?)),
+            Some(tenant) => {
+                exit = started::worst(exit, standing::exit_of(&tenant.overview()));
+                reports.push(report(name, &tenant, Statement::all(name, &logbook).await?));
+            }
             None if selected.is_written(name) => return Err(not_started(name)),
             None => {}
         }
     }
     let shown = || Text::join(reports.iter().map(text), "\n");
     context.terminal.report(&OfTenants::new(args.is_one_name(), &reports), shown)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn not_started(name: &str) -> Failure {

@@ -1,6 +1,6 @@
 //! `flowswap explain`: explains what a finding means and how to fix it.
 
-use flowswap_engine::{EVIDENCE_RULES, RULES, Rule};
+use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, RULES, Rule};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -62,7 +62,10 @@ fn page(rule: &Rule, verdict: Option<flowswap_engine::Verdict>) -> Page {
 fn text(page: &Page) -> Text {
     let severity = paint(tone_of_severity(page.severity), page.severity);
     let verdict = match page.verdict {
-        Some(verdict) => text!("verdict: at least {}", paint(tone_of_verdict(verdict), verdict)),
+        Some(verdict) => {
+            let unless = if ACCEPTABLE.contains(&page.id) { ", unless `accept` has it" } else { "" };
+            text!("verdict: at least {}{}", paint(tone_of_verdict(verdict), verdict), unless)
+        }
         None => "from the check of a step".into(),
     };
     let id = paint(Tone::Strong, page.id);

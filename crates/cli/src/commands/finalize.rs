@@ -1,14 +1,14 @@
 //! `flowswap finalize`: retires the legacy client of migrated tenants; with `--purge`, deletes it.
 
-use flowswap_contract::Phase;
-use flowswap_engine::{Clock, Goal, TenantHistory, TenantState, Work};
+use flowswap_contract::{Phase, Step};
+use flowswap_engine::{Clock, Direction, Goal, TenantHistory, TenantState, Work};
 
 use super::started::{self, RunPurpose};
 use crate::{
     args::FinalizeArgs,
     context::{Context, SystemClock, read_logbook},
     display::{
-        self,
+        self, causes,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -24,13 +24,17 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let logbook = read_logbook(&config).await?;
     let selected = started::select(&config, &args.started, &logbook).await?;
     let soak = Soak::of(&config);
-    let chosen = started::choose(&selected, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
+    let on_way = started::choose(&selected, &logbook, |tenant, work| is_ahead(tenant, work, phase)).await?;
+    let (chosen, not_ready): (Vec<_>, Vec<_>) = on_way.into_iter().partition(|(name, tenant)| {
+        selected.is_written(name) || tenant.work.as_ref().is_some_and(|work| can_begin(tenant, work, phase))
+    });
     let (chosen, early): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(name, tenant)| {
         selected.is_written(name) || soak.left(&tenant.overview(), SystemClock.now()).is_none()
     });
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
-    if names.is_empty() && !early.is_empty() {
-        started::report_no_tenants(context, describe_early(soak, &early))?;
+    let left_out = LeftOut { early, soak, not_ready };
+    if names.is_empty() && !left_out.is_empty() {
+        started::report_no_tenants(context, left_out.describe(phase))?;
         return Ok(Exit::NeedsPerson);
     }
     if names.is_empty() {
@@ -68,11 +72,48 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     drop(logbook);
     let purpose = RunPurpose { may_ask: !args.started.yes, ..RunPurpose::to(goal) }.accepting(args.started.changes);
     let exit = started::continue_tenants(context, &config, &names, lost, purpose).await?;
-    if early.is_empty() {
+    if left_out.is_empty() {
         return Ok(exit);
     }
-    context.terminal.say(text!("left out: {}", describe_early(soak, &early)));
+    context.terminal.say(text!("left out: {}", left_out.describe(phase)));
     Ok(started::worst(exit, Exit::NeedsPerson))
+}
+
+/// The tenants of a selection that are on their way, but for which it is too early.
+struct LeftOut {
+    /// They must stay swapped for longer.
+    early: Vec<(String, TenantHistory)>,
+    soak: Soak,
+    /// Another command must come first.
+    not_ready: Vec<(String, TenantHistory)>,
+}
+
+impl LeftOut {
+    fn is_empty(&self) -> bool {
+        self.early.is_empty() && self.not_ready.is_empty()
+    }
+
+    fn describe(&self, phase: Phase) -> Text {
+        let early = (!self.early.is_empty()).then(|| describe_early(self.soak, &self.early));
+        let not_ready = (!self.not_ready.is_empty()).then(|| describe_not_ready(&self.not_ready, phase));
+        Text::join(early.into_iter().chain(not_ready), "; ")
+    }
+}
+
+/// Whether a run moves the tenant forward, and the phase is still to come, or a run completed it and was interrupted before it
+/// recorded the state.
+fn is_ahead(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
+    let is_left = |step: &Step| step.proposal.phase == phase && !work.is_done(&step.id);
+    let is_forward = tenant.direction == Direction::Forward;
+    (is_forward && work.tenant.steps.iter().any(is_left)) || can_begin(tenant, work, phase)
+}
+
+fn describe_not_ready(tenants: &[(String, TenantHistory)], phase: Phase) -> Text {
+    let names: Vec<&str> = tenants.iter().map(|(name, _)| name.as_str()).collect();
+    let states = display::count(tenants.iter().map(|(_, tenant)| tenant.state));
+    let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+    let what = if phase == Phase::Purge { "cannot be purged yet" } else { "cannot be finalized yet" };
+    text!("{}{} {}: {}; for the next command, run `flowswap status`", subject, names, what, states)
 }
 
 /// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the
@@ -127,8 +168,10 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
 /// Refuses a tenant that has not been swapped for long enough.
 fn check_soak(name: &str, tenant: &TenantHistory, soak: Soak) -> Result<(), Failure> {
     let Some(ends) = soak.left(&tenant.overview(), SystemClock.now()) else { return Ok(()) };
-    let since = tenant.swapped_at.map(|at| format!(" since {at}")).unwrap_or_default();
-    let error = format!("`{name}` has been swapped only{since}, and `soak` in `[run]` is {soak}");
+    let error = match tenant.swapped_at {
+        Some(since) => format!("`{name}` has been swapped only since {since}, and `soak` in `[run]` is {soak}"),
+        None => format!("`{name}` is not swapped yet, and `soak` in `[run]` is {soak}"),
+    };
     Err(Failure::new(Exit::Refused, error).hint(format!("run this at {ends} or later: flowswap finalize {name}")))
 }
 

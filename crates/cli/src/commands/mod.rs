@@ -45,10 +45,12 @@ mod show;
 #[cfg(feature = "sandbox")]
 mod sim;
 mod stage;
+mod standing;
 mod started;
 mod statement;
 mod status;
 mod stuck;
+mod task;
 mod unpause;
 mod watch;
 
@@ -63,7 +65,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
     match command {
         Command::Init => init::run(&context),
         Command::Check(select) => check::run(&context, &select).await,
-        Command::Detect(select) => detect::run(&context, &select).await,
+        Command::Detect(args) => detect::run(&context, &args).await,
         Command::Plan(args) => plan::run(&context, &args).await,
         Command::Show(args) => show::run(&context, &args).await,
         Command::Diff(args) => diff::run(&context, &args),

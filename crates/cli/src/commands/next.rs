@@ -1,12 +1,16 @@
-//! `flowswap next`: lists the tenants that wait for a person. It leaves out tenants that only wait for time.
+//! `flowswap next`: lists everything in which a person must do something. It leaves out tenants that only wait for time.
 
 use flowswap_config::TenantConfig;
-use flowswap_engine::{Clock, Direction, TenantHistory, TenantState, Time};
+use flowswap_engine::{Clock, Direction, TenantHistory, Time};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{abandon, statement::Statement, status};
+use super::{
+    standing, started,
+    statement::Statement,
+    task::{self, Kind, Task},
+};
 use crate::{
     args::NextArgs,
     context::{Context, SystemClock, read_logbook, read_tenant},
@@ -35,7 +39,9 @@ impl Document for Report {
 struct Row {
     /// The name of the tenant.
     name: String,
-    /// The step that a person must carry out.
+    /// What the person must do.
+    kind: Kind,
+    /// The step that it is about.
     step: Option<String>,
     /// Whether the migration or a rollback asks for it.
     direction: Direction,
@@ -51,7 +57,7 @@ struct Row {
     overdue: bool,
     /// The confirmations that flowswap has not seen take effect yet.
     claims: Vec<Statement>,
-    /// Why it waits, if no run sheet says what to do.
+    /// Why, if the kind does not say it.
     reason: Option<String>,
     /// The commands to run, in this order.
     next: Vec<String>,
@@ -60,16 +66,16 @@ struct Row {
 pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    let mut rows = Vec::new();
+    let (mut rows, mut exit) = (Vec::new(), Exit::Done);
     let names = selection::select_configured(&config, &logbook, &args.select).await?;
     for tenant in names.iter().filter_map(|name| config.tenant(name)) {
-        let overview = logbook.overview(&tenant.name);
-        let may_wait = overview.is_some_and(|known| {
-            // A rollback comes first. `resume` continues it.
-            !known.waits_for_rollback() && (known.asked.is_some() || known.state == TenantState::Waiting)
-        });
-        if may_wait && let Some(history) = read_tenant(&logbook, &tenant.name).await? {
-            rows.extend(row(tenant, &history, SystemClock.now()));
+        let may_have_task = logbook.overview(&tenant.name).is_some_and(|known| task::may_have_task(&known));
+        if may_have_task
+            && let Some(history) = read_tenant(&logbook, &tenant.name).await?
+            && let Some(task) = task::find_task(&tenant.name, &history)
+        {
+            exit = started::worst(exit, standing::exit_of(&history.overview()));
+            rows.push(row(tenant, &history, task, SystemClock.now()));
         }
     }
     // The earliest deadline comes first.
@@ -84,41 +90,27 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
         context.terminal.say(narrowed);
     }
     context.terminal.report(&report, || text(&report))?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
-fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<Row> {
-    let (name, overview) = (&config.name, tenant.overview());
-    match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
-        Some(question) => Some(Row {
-            name: name.clone(),
-            step: Some(question.step.clone()),
-            direction: question.direction,
-            owner: question.owner.clone(),
-            since: question.since,
-            deadline: Some(question.deadline),
-            overdue: question.deadline < now,
-            claims: question.claims.iter().map(|claim| Statement::claim(&question.step, claim)).collect(),
-            reason: None,
-            next: [format!("flowswap sheet {name}"), format!("flowswap confirm {name}")]
-                .into_iter()
-                .chain(abandon::abandon_command(name, &overview))
-                .map(full_command::of)
-                .collect(),
-        }),
-        None if tenant.state == TenantState::Waiting => Some(Row {
-            name: name.clone(),
-            step: tenant.step.clone(),
-            direction: tenant.direction,
-            owner: config.owner.clone(),
-            since: tenant.since,
-            deadline: None,
-            overdue: false,
-            claims: Vec::new(),
-            reason: tenant.reason.clone(),
-            next: status::continue_command(name, &overview).into_iter().map(full_command::of).collect(),
-        }),
-        None => None,
+fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp) -> Row {
+    let Task { kind, commands, reason } = task;
+    let question = tenant.work.as_ref().and_then(|work| work.question.as_ref());
+    let claims = question.map(|question| {
+        question.claims.iter().map(|claim| Statement::claim(&question.step, claim)).collect::<Vec<_>>()
+    });
+    Row {
+        name: config.name.clone(),
+        kind,
+        step: question.map(|question| question.step.clone()).or_else(|| tenant.step.clone()),
+        direction: question.map_or(tenant.direction, |question| question.direction),
+        owner: question.map_or_else(|| config.owner.clone(), |question| question.owner.clone()),
+        since: question.map_or(tenant.since, |question| question.since),
+        deadline: question.map(|question| question.deadline),
+        overdue: question.is_some_and(|question| question.deadline < now),
+        claims: claims.unwrap_or_default(),
+        reason,
+        next: commands.into_iter().map(full_command::of).collect(),
     }
 }
 
@@ -130,15 +122,19 @@ fn text(report: &Report) -> Text {
         let deadline = row.deadline.map_or_else(|| "-".into(), |deadline| times::of_tenant(&row.name, deadline));
         [
             table::plain(&row.name),
+            table::plain(if row.direction == Direction::Back {
+                format!("{} (rollback)", row.kind.what())
+            } else {
+                row.kind.what().to_owned()
+            }),
             table::plain(row.step.as_deref().unwrap_or("-")),
-            table::plain(if row.direction == Direction::Back { "back" } else { "forward" }),
             table::plain(row.owner.as_deref().unwrap_or("any operator")),
             table::plain(times::of_tenant(&row.name, row.since)),
             if row.overdue { table::toned(Tone::Bad, text!("{} overdue", deadline)) } else { table::plain(deadline) },
             table::plain(row.next.first().map_or("-", String::as_str)),
         ]
     });
-    let mut text = table::render(["tenant", "step", "direction", "owner", "since", "deadline", "next"], rows);
+    let mut text = table::render(["tenant", "to do", "step", "owner", "since", "deadline", "next"], rows);
     let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("any operator")));
     text += text!("\n{}\n", count(owners));
     for row in &report.tenants {
@@ -150,7 +146,8 @@ fn text(report: &Report) -> Text {
             text += text!("{}: {}; flowswap has not seen the change yet\n", row.name, said);
         }
     }
-    let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));
+    let has_sheet = |row: &&Row| matches!(row.kind, Kind::RunSheet | Kind::Confirm);
+    let mut asked = report.tenants.iter().filter(has_sheet).filter_map(|row| row.next.get(1));
     match (asked.next(), asked.next()) {
         (Some(confirm), None) => text += text!("when it is done: {}\n", confirm),
         (Some(_), Some(_)) => text += "when a run sheet is done: flowswap confirm TENANT\n",

@@ -1,19 +1,19 @@
 //! `flowswap resume`: continues what runs that were interrupted or stopped have not finished, from the journal alone.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     mem,
     path::Path,
     sync::Arc,
 };
 
 use flowswap_config::Config;
-use flowswap_engine::{Approval, Goal, Intent, NewerPlan, Overview, short};
+use flowswap_engine::{Approval, Goal, Intent, Logbook, NewerPlan, Overview, TenantState, short};
 use flowswap_host::{chain, quoted};
 
 use super::{
     give_up::give_up,
-    plan,
+    plan, standing,
     started::{self, Lost, RunPurpose},
 };
 use crate::{
@@ -47,13 +47,13 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
             open.insert(name.clone(), (tenant, intent));
         }
     }
+    let known = logbook.overviews();
+    let known: Vec<_> = selected.names.iter().filter_map(|name| known.get_key_value(name)).collect();
+    if open.is_empty() && !args.give_up {
+        return report_nothing(context, &selected, &logbook, &known).await;
+    }
     if open.is_empty() {
-        let whose = if selected.is_narrowed { "these tenants" } else { "its tenants" };
-        let why = text!(
-            "every run has finished {}, so there is nothing to continue; for the next command, run `flowswap status`",
-            whose
-        );
-        return started::report_no_tenants(context, why);
+        return started::report_no_tenants(context, nothing_left(&selected));
     }
     if args.give_up {
         // A reader that stays open would keep the writer from tidying up the journal's files.
@@ -69,7 +69,8 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     question.ask(context.terminal, &describe(&open).trim_end(), args.yes)?;
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
-    let mut exit = Exit::Done;
+    let held = find_held(&known.iter().filter(|(name, _)| !open.contains_key(*name)).copied().collect::<Vec<_>>());
+    let mut exit = if held.is_empty() { Exit::Done } else { Exit::NeedsPerson };
     for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
         let names = open.iter().filter(|(_, (_, intent))| intent.goal == goal).map(|(name, _)| name.clone());
         let names: Vec<String> = names.collect();
@@ -83,7 +84,59 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         exit =
             started::worst(exit, continue_all(context, &config, &names, mem::take(&mut lost), purpose, &open).await?);
     }
+    if !held.is_empty() {
+        context.terminal.say(describe_held(&held).trim_end());
+    }
     Ok(exit)
+}
+
+/// Reports that no run left anything. What it began may still need a person or time, and a later wave may not have begun.
+async fn report_nothing(
+    context: &Context,
+    selected: &Selected,
+    logbook: &Logbook,
+    known: &[(&String, &Overview)],
+) -> Result<Exit, Failure> {
+    let held = find_held(known);
+    started::report_no_tenants(context, (describe_held(&held) + nothing_left(selected)).trim_end())?;
+    let mut exit = if held.is_empty() { Exit::Done } else { Exit::NeedsPerson };
+    for (name, _) in known.iter().filter(|(_, it)| it.plan.is_some() && standing::exit_of(it) != Exit::Done) {
+        // The overview may come from a snapshot, which proves nothing.
+        let tenant = logbook.overview_from_records(name).await.map_err(cannot_read)?;
+        exit = started::worst(exit, tenant.as_ref().map_or(Exit::Done, standing::exit_of));
+    }
+    Ok(exit)
+}
+
+fn nothing_left(selected: &Selected) -> Text {
+    let whose = if selected.is_narrowed { "these tenants" } else { "its tenants" };
+    text!(
+        "every run has finished {}, so there is nothing to continue; for the next command, run `flowswap status`",
+        whose
+    )
+}
+
+/// The tenants in waves that have not begun, although others of the same plan have, by the place of the plan.
+fn find_held<'a>(known: &[(&'a String, &'a Overview)]) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let begun: BTreeSet<_> =
+        known.iter().filter_map(|(_, it)| it.plan_path.as_deref().filter(|_| it.plan.is_some())).collect();
+    let mut held: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, tenant) in known.iter().filter(|(_, it)| it.state == TenantState::Planned && it.wave.is_some()) {
+        if let Some(path) = tenant.plan_path.as_deref().filter(|path| begun.contains(path)) {
+            held.entry(path).or_default().push(name);
+        }
+    }
+    held
+}
+
+/// The waves that have not begun, one line for each plan.
+fn describe_held(held: &BTreeMap<&str, Vec<&str>>) -> Text {
+    let line = |(path, names): (&&str, &Vec<&str>)| {
+        let (subject, names) = (causes::subject(names), causes::list_names(names));
+        let path = quoted(Path::new(*path));
+        text!("not begun yet: {}{} of later waves; go on with: flowswap apply {}\n", subject, names, path)
+    };
+    held.iter().map(line).collect()
 }
 
 /// Gives up what the interrupted runs have not begun. Refuses a named tenant for which they have.

@@ -12,7 +12,7 @@ use crate::{
     args::RollbackArgs,
     context::{Context, read_logbook},
     display::{
-        self,
+        self, causes,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -38,8 +38,16 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     for name in finished.iter().filter(|name| selected.is_written(name)) {
         context.terminal.say(text!("{}: already rolled back", name));
     }
-    let chosen = started::choose(&selected, &logbook, |_, work| can_roll_back(work)).await?;
+    let chosen = started::choose(&selected, &logbook, |_, _| true).await?;
+    let (chosen, purged): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(name, tenant)| {
+        selected.is_written(name) || tenant.work.as_ref().is_some_and(|work| can_roll_back(work))
+    });
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    let purged: Vec<&str> = purged.iter().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() && unreached.is_empty() && !purged.is_empty() {
+        started::report_no_tenants(context, describe_purged(&purged))?;
+        return Ok(Exit::Refused);
+    }
     if names.is_empty() && unreached.is_empty() {
         if finished.is_empty() {
             started::refuse_empty(&selected, "there is nothing to roll back")?;
@@ -71,11 +79,24 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
     give_up(context, &config, &unreached).await?;
-    if names.is_empty() {
-        return started::report_no_tenants(context, "no run will continue these tenants; nothing was done for them");
+    let exit = if names.is_empty() {
+        started::report_no_tenants(context, "no run will continue these tenants; nothing was done for them")?
+    } else {
+        let purpose = RunPurpose { interactive: args.interactive, ..RunPurpose::to(Goal::RolledBack) };
+        let purpose = purpose.accepting(args.started.changes);
+        started::continue_tenants(context, &config, &names, lost, purpose).await?
+    };
+    if purged.is_empty() {
+        return Ok(exit);
     }
-    let purpose = RunPurpose { interactive: args.interactive, ..RunPurpose::to(Goal::RolledBack) };
-    started::continue_tenants(context, &config, &names, lost, purpose.accepting(args.started.changes)).await
+    context.terminal.say(text!("left out: {}", describe_purged(&purged)));
+    Ok(started::worst(exit, Exit::Refused))
+}
+
+/// The tenants that no rollback can help.
+fn describe_purged(names: &[&str]) -> Text {
+    let (subject, names) = (causes::subject(names), causes::list_names(names));
+    text!("{}{} cannot be rolled back: a purged legacy client cannot come back", subject, names)
 }
 
 /// Whether a rollback has taken everything back, and nothing was done since.

@@ -190,15 +190,16 @@ impl Row {
 
     fn word(&self) -> String {
         match self.state {
-            // Nobody refused it: flowswap could not tell.
-            None if self.counts_as == Ending::Inconclusive => "inconclusive".to_owned(),
+            // Nobody refused it, and nothing failed: flowswap could not tell.
+            None | Some(TenantState::Failed) if self.counts_as == Ending::Inconclusive => "inconclusive".to_owned(),
             None => self.outcome.to_owned(),
             Some(state) => state.to_string(),
         }
     }
 
     fn tone(&self) -> Tone {
-        self.state.map_or(Tone::Care, tone_of_state)
+        let is_known = self.counts_as != Ending::Inconclusive;
+        self.state.filter(|_| is_known).map_or(Tone::Care, tone_of_state)
     }
 
     /// Why, with the rules that explain it.

@@ -1,6 +1,9 @@
 //! `flowswap show`: shows a plan file to a reviewer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use flowswap_engine::{Plan, PlannedTenant};
 use flowswap_report::{Face, PlanReport, ReportKind};
@@ -45,7 +48,8 @@ pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Fail
             terminal.report(&plan, || display::review::show_plan(&plan, terminal.verbose > 0))?;
         }
         None => {
-            let part = Part { plan: &plan.digest, tenants: select(context, &plan, &args.select).await? };
+            let part =
+                Part { plan: &plan.digest, tenants: select(context, &plan, &args.file.plan, &args.select).await? };
             let shown = || part.tenants.iter().map(|tenant| display::plan::show_tenant(tenant));
             terminal.report(&part, || Text::join(shown(), "\n"))?;
         }
@@ -56,7 +60,12 @@ pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Fail
 
 /// The selected tenants, in the order of the plan. Only states, owners, and labels need the configuration, which a reviewer may not
 /// have.
-async fn select<'a>(context: &Context, plan: &'a Plan, args: &Select) -> Result<Vec<&'a PlannedTenant>, Failure> {
+async fn select<'a>(
+    context: &Context,
+    plan: &'a Plan,
+    path: &Path,
+    args: &Select,
+) -> Result<Vec<&'a PlannedTenant>, Failure> {
     let needs_config = !(args.states.is_empty() && args.owners.is_empty() && args.labels.is_empty());
     let config = if needs_config { Some(context.load_config()?) } else { None };
     let known = match &config {
@@ -71,7 +80,7 @@ async fn select<'a>(context: &Context, plan: &'a Plan, args: &Select) -> Result<
             .seen(tenant.verdict, ids)
             .in_wave(waves.get(tenant.name.as_str()).copied())
     };
-    let pool = Pool::of_plan(plan.tenants.iter().map(candidate));
+    let pool = Pool::of_plan(plan.tenants.iter().map(candidate), path);
     let names: BTreeSet<String> = pool.select(args)?.names.into_iter().collect();
     Ok(plan.tenants.iter().filter(|tenant| names.contains(&tenant.name)).collect())
 }

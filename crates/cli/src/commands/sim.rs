@@ -48,7 +48,8 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
     }
     let sim =
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;
-    let path = sim_files::write(context, &sim, dir)?;
+    let simulation = format!("[simulation]\nclock = \"{}\"\n\n", sim.clock_url());
+    let path = sim_files::write(context, &sim, dir, &simulation)?;
     let mut text =
         text!("ready: {} tenants on https://{}, configuration {}\n", args.tenants, sim.addr(), path.display());
     if args.directory == Directory::CieGuided {

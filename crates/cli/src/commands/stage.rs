@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::rehearse;
+use super::{rehearse, status::plan_again};
 use crate::{
     args::ApplyArgs,
     context::SystemClock,
@@ -87,12 +87,13 @@ impl Stage<'_> {
             Gate::of(&plan.head().waves, index, known, SystemClock.now())
         };
         if gate != Gate::Open {
-            return Some(Held::new(wave, self.names.len(), &gate, args));
+            return Some(Held::new(wave, self.names.len(), &gate, args).unless_expired(plan.head(), &self.names));
         }
         let name = wave.requires.and_then(|Requirement::Rehearsal| self.find_unrehearsed(plan, known))?;
         let held = Held::new(wave, self.names.len(), &Gate::Open, args);
         let reason = format!("nobody has rehearsed a tenant like `{name}` with these plugins");
-        Some(Held { reason, next: full_command::of(rehearse::command(name, &args.file.plan)), ..held })
+        let next = full_command::of(rehearse::command(name, &args.file.plan));
+        Some(Held { reason, next, ..held }.unless_expired(plan.head(), &self.names))
     }
 
     /// The first of its tenants without a rehearsal of a tenant like it.
@@ -107,11 +108,11 @@ impl Stage<'_> {
     }
 
     /// It does not begin, because the run of the stage before it stopped by itself.
-    pub(super) fn held_by_stop(&self, before: &Stage<'_>, args: &ApplyArgs) -> Option<Held> {
+    pub(super) fn held_by_stop(&self, plan: &Plan, before: &Stage<'_>, args: &ApplyArgs) -> Option<Held> {
         let ((_, wave), (_, before)) = (self.wave?, before.wave?);
         let reason = format!("the run of the wave `{}` stopped", before.name);
         let held = Held::new(wave, self.names.len(), &Gate::Open, args);
-        Some(Held { reason, next: full_command::of(apply(args)), ..held })
+        Some(Held { reason, next: full_command::of(apply(args)), ..held }.unless_expired(plan, &self.names))
     }
 }
 
@@ -149,6 +150,16 @@ impl Held {
             Gate::ByHand | Gate::Open => (None, "it is opened by hand".to_owned(), by_hand),
         };
         Self { wave: wave.name.clone(), tenants, opens_at, reason, next: full_command::of(next) }
+    }
+
+    /// The same, but a plan that has expired starts nothing any more, so only another plan goes on.
+    fn unless_expired(self, plan: &Plan, names: &[String]) -> Self {
+        if SystemClock.now() <= plan.not_after {
+            return self;
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let reason = format!("the plan expired at {}; {}", plan.not_after, self.reason);
+        Self { opens_at: None, reason, next: full_command::of(plan_again(&names)), ..self }
     }
 
     /// A line about it.

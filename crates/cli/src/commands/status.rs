@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{abandon, desk::Doing, outstanding::Outstanding};
+use super::{abandon, desk::Doing, outstanding::Outstanding, standing, started};
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_logbook, read_tenant},
@@ -87,7 +87,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     if let Some(doing) = &at_work {
         context.terminal.say(describe(doing));
     }
-    let mut report = Report { at_work, tenants: Vec::new() };
+    let (mut report, mut exit) = (Report { at_work, tenants: Vec::new() }, Exit::Done);
     for name in &selection::select(&config, &logbook, args)?.names {
         let tenant = known.remove(name);
         let history = match tenant.as_ref().map(|tenant| tenant.state) {
@@ -95,10 +95,11 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
             _ => None,
         };
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
+        exit = started::worst(exit, tenant.as_ref().map_or(Exit::NeedsPerson, standing::exit_of));
         report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak));
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What the command does that is at work, if one is. A status must not fail because of it.

@@ -85,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         context.terminal.say("no tenant is stuck");
     }
     context.terminal.report(&report, || Text::join(report.tenants.iter().map(text), "\n"))?;
-    Ok(Exit::Done)
+    Ok(if report.tenants.is_empty() { Exit::Done } else { Exit::SomeFailed })
 }
 
 /// What is known about one tenant, for the person who decides.

@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use super::{
     outstanding::Outstanding,
+    standing,
     started::{self, RunPurpose},
 };
 use crate::{
     args::{AcceptChanges, WatchArgs},
     context::{Context, SystemClock, cannot_read, is_in_use, keep_snapshot, read_logbook, read_tenant},
     display::{
+        causes,
         progress::Progress,
         table,
         text::{Text, text},
@@ -63,7 +65,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         let logbook = read_logbook(&config).await?;
         watched.update(context, &names, &logbook).await?;
         let Some(next) = watched.next_check(SystemClock.now(), every) else {
-            return report(context, &watched, &logbook);
+            return report(context, &names, &watched, &logbook);
         };
         drop(logbook);
         // Tell the user about a pause that is longer than `--every`.
@@ -72,7 +74,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         }
         if context.stop.is_stopped() || !wait_until(context, next).await {
             if !context.terminal.is_for_people() {
-                report(context, &watched, &*read_logbook(&config).await?)?;
+                report(context, &names, &watched, &*read_logbook(&config).await?)?;
             }
             return Ok(Exit::Interrupted);
         }
@@ -230,18 +232,28 @@ impl EventSink for ChangesOnly {
 }
 
 /// Reports the final state of every tenant that waited.
-fn report(context: &Context, watched: &Watched, logbook: &Logbook) -> Result<Exit, Failure> {
-    let rows = watched.0.keys().filter_map(|name| {
-        let tenant = logbook.overview(name)?;
-        Some(Row { name: name.clone(), state: tenant.state, reason: tenant.reason })
-    });
-    let report = Report { tenants: rows.collect() };
-    if report.tenants.is_empty() {
+fn report(context: &Context, names: &[String], watched: &Watched, logbook: &Logbook) -> Result<Exit, Failure> {
+    let known: Vec<_> = names.iter().filter_map(|name| Some((name, logbook.overview(name)?))).collect();
+    let (waited, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| watched.0.contains_key(*name));
+    let row = |(name, tenant): &(&String, Overview)| Row {
+        name: (*name).clone(),
+        state: tenant.state,
+        reason: tenant.reason.clone(),
+    };
+    let report = Report { tenants: waited.iter().map(row).collect() };
+    let unreached: Vec<_> = others.into_iter().filter(|(_, tenant)| tenant.waits_for_rollback()).collect();
+    if report.tenants.is_empty() && unreached.is_empty() {
         context.terminal.say("no tenant waits");
     }
+    if !unreached.is_empty() {
+        let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();
+        let (subject, listed) = (causes::subject(&names), causes::list_names(&names));
+        let why = "a rollback was interrupted before it began for";
+        context.terminal.say(text!("{} {}{}; continue it: flowswap resume", why, subject, listed));
+    }
     context.terminal.report(&report, || text(&report))?;
-    let is_bad = |row: &Row| matches!(row.state, TenantState::Failed | TenantState::Stuck);
-    Ok(if report.tenants.iter().any(is_bad) { Exit::SomeFailed } else { Exit::Done })
+    let of_others = if unreached.is_empty() { Exit::Done } else { Exit::NeedsPerson };
+    Ok(started::worst(standing::exit_of_all(waited.iter().map(|(_, tenant)| tenant)), of_others))
 }
 
 fn text(report: &Report) -> Text {

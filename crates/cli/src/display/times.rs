@@ -4,9 +4,11 @@
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use flowswap_config::Config;
+use flowswap_engine::Clock;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::text::{Show, Text};
+use crate::clock::SystemClock;
 
 /// The time zones that the configuration names.
 static ZONES: OnceLock<Zones> = OnceLock::new();
@@ -38,7 +40,7 @@ pub(crate) fn of_tenant(tenant: &str, text: impl Show) -> Text {
 }
 
 fn in_zone(text: &Text, zone: &TimeZone) -> Text {
-    Text::rendered(localize(text.as_str(), zone, Timestamp::now()))
+    Text::rendered(localize(text.as_str(), zone, SystemClock.now()))
 }
 
 /// Replaces the times in a text. A time in quotes or in a URL is a value, which stays.

@@ -24,4 +24,6 @@ pub(crate) const SIM_WORLD: &str = r#"Examples:
 
 pub(crate) const SIM_ADVANCE: &str = r#"Examples:
   # Advance the simulated clock by 90 minutes
-  flowswap sim advance --dir world 90m"#;
+  flowswap sim advance --dir world 90m
+  # Rehearse what happens in a month
+  flowswap sim advance --dir world 30d"#;

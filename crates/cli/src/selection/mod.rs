@@ -5,10 +5,14 @@ mod filter;
 mod list;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use flowswap_config::{Config, find_nearest};
 use flowswap_engine::{Finding, Logbook, Verdict};
+use flowswap_host::quoted;
 
 pub(crate) use self::candidate::Candidate;
 use crate::{
@@ -85,19 +89,19 @@ pub(crate) struct Pool<'a> {
     /// The error about a name that it does not have, without the name.
     of: &'static str,
     /// The hint if no name is similar.
-    list: &'static str,
+    list: String,
 }
 
 impl<'a> Pool<'a> {
     /// The tenants of the configuration.
     pub(crate) fn of_fleet(candidates: impl IntoIterator<Item = Candidate<'a>>) -> Self {
         let candidates = candidates.into_iter().collect();
-        Self { candidates, of: "there is no tenant", list: "list the tenants: flowswap status" }
+        Self { candidates, of: "there is no tenant", list: "list the tenants: flowswap status".to_owned() }
     }
 
-    /// The tenants of a plan.
-    pub(crate) fn of_plan(candidates: impl IntoIterator<Item = Candidate<'a>>) -> Self {
-        let list = "list the tenants of the plan with `flowswap show -v`";
+    /// The tenants of the plan in this file.
+    pub(crate) fn of_plan(candidates: impl IntoIterator<Item = Candidate<'a>>, path: &Path) -> Self {
+        let list = format!("list the tenants of the plan: flowswap show {} -v", quoted(path));
         Self { candidates: candidates.into_iter().collect(), of: "the plan has no tenant", list }
     }
 
@@ -125,7 +129,7 @@ impl<'a> Pool<'a> {
     /// The error about a name that no tenant here has.
     fn refuse(&self, name: &str, place: &str) -> Failure {
         let nearest = find_nearest(name, self.candidates.iter().map(|candidate| candidate.name));
-        let hint = nearest.map_or_else(|| self.list.to_owned(), |nearest| format!("did you mean `{nearest}`?"));
+        let hint = nearest.map_or_else(|| self.list.clone(), |nearest| format!("did you mean `{nearest}`?"));
         Failure::new(Exit::Usage, format!("{place}{} `{name}`", self.of)).hint(hint)
     }
 }
@@ -144,7 +148,7 @@ pub(crate) fn keep_seen<T>(
     let known = BTreeMap::new();
     let candidates =
         described.map(|(name, verdict, findings)| Candidate::of(name, None, &known).seen(verdict, ids(findings)));
-    let names: BTreeSet<String> = Pool::of_plan(candidates).select(args)?.names.into_iter().collect();
+    let names: BTreeSet<String> = Pool::of_fleet(candidates).select(args)?.names.into_iter().collect();
     seen.retain(|seen| names.contains(describe(seen).0));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What every option selects, as a table.
 
-use std::{collections::BTreeMap, error::Error, fs};
+use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
 use clap::{Args, Command, FromArgMatches};
 use flowswap_config::Config;
@@ -69,7 +69,7 @@ impl World {
         let configured = configured.map(|tenant| Candidate::of(&tenant.name, Some(tenant), &self.known));
         let gone = self.known.keys().filter(|name| self.config.tenant(name).is_none());
         let candidates = configured.chain(gone.map(|name| Candidate::of(name, None, &self.known)));
-        match Pool::of_plan(candidates).select(&args) {
+        match Pool::of_plan(candidates, Path::new("plan.json")).select(&args) {
             Ok(selected) => selected.names.join(" "),
             Err(failure) => {
                 let cause =
@@ -185,8 +185,8 @@ fn what_selects_nothing_is_a_mistake() {
     assert!(glued.contains("names.txt:1: the plan has no tenant `emea-acme#emea-globex`"), "{glued}");
     assert_snapshot!(format!("{}\nan empty file → {empty}", table.join("\n")), @"
     emea-acmee                               → the plan has no tenant `emea-acmee` (did you mean `emea-acme`?)
-    xyz                                      → the plan has no tenant `xyz` (list the tenants of the plan with `flowswap show -v`)
-    emae-*                                   → no tenant has a name like `emae-*` (list the tenants of the plan with `flowswap show -v`)
+    xyz                                      → the plan has no tenant `xyz` (list the tenants of the plan: flowswap show plan.json -v)
+    emae-*                                   → no tenant has a name like `emae-*` (list the tenants of the plan: flowswap show plan.json -v)
     emea-[                                   → `emea-[` is not a pattern: invalid range pattern (`*` stands for any text, `?` for one letter, `[ab]` for one of these letters, and `[!ab]` for any other)
     --state waiting                          → no tenant is `waiting` (the states are stuck, swapped, unplanned)
     --state swappt                           → error: invalid value 'swappt' for '--state <STATE>': did you mean `swapped`?
@@ -204,7 +204,7 @@ fn what_selects_nothing_is_a_mistake() {
     --label regoin=emea                      → no tenant has the label `regoin=emea` (did you mean `region`?)
     --label zone=a                           → no tenant has the label `zone=a` (the labels are region, tier)
     --except emea-acmee                      → the plan has no tenant `emea-acmee` (did you mean `emea-acme`?)
-    --except emae-*                          → no tenant has a name like `emae-*` (list the tenants of the plan with `flowswap show -v`)
+    --except emae-*                          → no tenant has a name like `emae-*` (list the tenants of the plan: flowswap show plan.json -v)
     emea-* --except emea-acme,emea-globex    → no tenant is selected: none fits everything that you passed (leave out an option, or show every tenant: flowswap status)
     emea-* --label region=amer               → no tenant is selected: none fits everything that you passed (leave out an option, or show every tenant: flowswap status)
     --from FILE                              → names.txt:2: the plan has no tenant `emea-globx` (did you mean `emea-globex`?)

@@ -57,7 +57,7 @@ fn split(words: &[String], pool: &Pool<'_>) -> Result<(BTreeSet<String>, Vec<Pat
         })?;
         if !pool.candidates.iter().any(|candidate| pattern.matches(candidate.name)) {
             let failure = Failure::new(Exit::Usage, format!("no tenant has a name like `{word}`"));
-            return Err(failure.hint(pool.list));
+            return Err(failure.hint(pool.list.as_str()));
         }
         patterns.push(pattern);
     }

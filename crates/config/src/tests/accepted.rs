@@ -314,3 +314,22 @@ fn labels_come_from_the_tenant_its_row_and_the_defaults() {
     assert_eq!(labels(2), "contract.end=2027,managed=true,region=apac,tier=gold");
     assert_eq!(labels(3), "managed=true,region=emea");
 }
+
+#[test]
+fn findings_are_accepted_by_the_tenant_its_row_or_the_defaults() {
+    let toml = "inventory = \"t.csv\"\n[defaults]\naccept = [\"deadline-passed\"]\n\
+                provider = { plugin = \"okta\" }\ndirectory = { plugin = \"rest\" }\n\
+                [[tenant]]\nname = \"a\"\naccept = \"legacy-token-refused\"\n[[tenant]]\nname = \"b\"\naccept = []\n";
+    let csv = "name,accept\nc,deadline-passed legacy-token-refused\nd,\n";
+    let (_folder, config) = accept(&[("migrate.toml", toml), ("t.csv", csv)]);
+    let accepted = config.tenants.iter().map(|tenant| tenant.accept.join(","));
+    let expect = ["legacy-token-refused", "", "deadline-passed,legacy-token-refused", "deadline-passed"];
+    assert_eq!(accepted.collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn a_simulation_on_this_machine() {
+    let (_folder, config) = accept(&[("migrate.toml", "[simulation]\nclock = \"http://[::1]:8080/clock\"\n")]);
+    let simulation = config.simulation.unwrap();
+    assert_eq!((simulation.address.to_string().as_str(), simulation.path.as_str()), ("[::1]:8080", "/clock"));
+}

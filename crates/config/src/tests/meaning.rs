@@ -53,6 +53,7 @@ fn only_what_changes_the_work_changes_the_digest() {
         ("origins =", "cage = \"off\"\norigins ="),
         ("owner = \"dana\"", "owner = \"erik\""),
         ("owner = \"dana\"", "app_data = true"),
+        ("owner = \"dana\"", "owner = \"dana\"\naccept = [\"deadline-passed\"]"),
         ("domain = \"acme.okta.com\"", "domain = \"acme.oktapreview.com\""),
         ("{ env = \"TOKEN\" }", "{ env = \"OTHER\" }"),
         ("{ file = \"secrets/token\" }", "{ file = \"secrets/other\" }"),

@@ -408,3 +408,37 @@ fn a_program_gets_the_place_of_each_error() {
         errors.problems().map(|problem| problem.place.map(|place| (place.line, place.column))).collect();
     assert_eq!(places, [Some((2, 9)), Some((2, 32))]);
 }
+
+#[test]
+fn a_clock_that_is_not_on_this_machine() {
+    for clock in [
+        "http://192.0.2.1:80/clock",
+        "http://localhost:80/clock",
+        "https://127.0.0.1:80/clock",
+        "http://127.0.0.1:80",
+        "http://127.0.0.1/clock",
+        "http://127.0.0.1:80/clock HTTP/1.1",
+    ] {
+        let refused = refuse_toml(&format!("[simulation]\nclock = \"{clock}\"\n"));
+        assert!(refused.contains("`[simulation]` names no clock on this machine"), "{clock}: {refused}");
+    }
+    assert_snapshot!(refuse_toml("[simulation]\nclok = \"http://127.0.0.1:80/clock\"\n"), @r#"
+    error: `[simulation]` names no clock on this machine
+     --> migrate.toml:1:1
+      |
+    1 | [simulation]
+      | ^^^^^^^^^^^^ expected `clock = "http://127.0.0.1:PORT/clock"`
+      |
+      = help: for real tenants, remove the table; only `flowswap sim` writes it
+
+    error: unknown key `clok`
+     --> migrate.toml:2:1
+      |
+    2 | clok = "http://127.0.0.1:80/clock"
+      | ^^^^ not a key of `[simulation]`
+      |
+      = help: did you mean `clock`?
+
+    error: 2 errors in the configuration
+    "#);
+}

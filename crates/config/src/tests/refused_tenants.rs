@@ -510,3 +510,46 @@ fn invalid_labels() {
     error: 5 errors in the configuration
     "#);
 }
+
+#[test]
+fn findings_that_nobody_can_accept() {
+    let toml = "[defaults]\nprovider = { plugin = \"okta\" }\ndirectory = { plugin = \"rest\" }\n\
+                accept = [\"sync-stale\"]\n[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"b\"\n\
+                [[tenant]]\nname = \"c\"\naccept = [\"deadline-pased\", \"domain-mismatch\", 3]\n";
+    assert_snapshot!(refuse_toml(toml), @r#"
+    error: the finding `sync-stale` in `accept` cannot be accepted
+     --> migrate.toml:4:11
+      |
+    4 | accept = ["sync-stale"]
+      |           ^^^^^^^^^^^^
+      |
+      = note: for tenants `a` and `b`
+      = help: use one of `legacy-token-refused`, `deadline-passed`
+
+    error: the finding `deadline-pased` in `accept` does not exist
+      --> migrate.toml:11:11
+       |
+    11 | accept = ["deadline-pased", "domain-mismatch", 3]
+       |           ^^^^^^^^^^^^^^^^
+       |
+       = note: for tenant `c`
+       = help: did you mean `deadline-passed`?
+
+    error: the finding `domain-mismatch` in `accept` cannot be accepted
+      --> migrate.toml:11:29
+       |
+    11 | accept = ["deadline-pased", "domain-mismatch", 3]
+       |                             ^^^^^^^^^^^^^^^^^
+       |
+       = note: for tenant `c`
+       = help: use one of `legacy-token-refused`, `deadline-passed`
+
+    error: `accept` has the wrong type
+      --> migrate.toml:11:48
+       |
+    11 | accept = ["deadline-pased", "domain-mismatch", 3]
+       |                                                ^ expected a list of findings such as `["deadline-passed"]`, found a number
+
+    error: 4 errors in the configuration
+    "#);
+}

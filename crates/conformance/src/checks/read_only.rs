@@ -186,6 +186,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         app_data: bench.world.app_data(),
         provider_plugin: plugin(Role::Provider),
         directory_plugin: plugin(Role::Directory),
+        accepted: Vec::new(),
         begun: false,
         config: digest_config(&Value::Null).map_err(|error| Failure::new("digests", error.to_string()))?,
     };

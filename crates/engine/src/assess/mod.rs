@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
 pub use evidence_rules::EVIDENCE_RULES;
+pub use rules::{ACCEPTABLE, RULES, Rule};
 use rules::{DIRECTORY_UNREADABLE, PROVIDER_UNREADABLE};
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
-pub use rules::{RULES, Rule};
 pub(crate) use shared::find_busy_org;
 pub use shared::find_shared_orgs;
 
@@ -28,6 +28,9 @@ use crate::{TenantSpec, Verdict};
 /// authorization server gives refresh tokens this lifetime, and using one does not extend it
 /// (Palo Alto Networks, "Deploy Auth Code for Okta Directory").
 pub const SIGN_IN_LIFETIME_DAYS: i64 = 90;
+
+/// A connection is about to die when it has this many days left, or fewer, unless somebody asks for another number.
+pub const WARN_DAYS: i64 = 14;
 
 /// Days are rounded down, so that a connection that died a moment ago has -1 days left and not 0.
 const NANOS_PER_DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
@@ -109,13 +112,17 @@ impl std::fmt::Display for Severity {
     }
 }
 
-/// Applies every rule.
-pub fn assess(spec: &TenantSpec, inventories: &Inventories, now: Timestamp) -> Assessment {
-    let facts = Facts::gather(spec, inventories, now);
+/// Applies every rule. A connection with `warn_days` left, or fewer, is about to die; usually, that is [`WARN_DAYS`].
+pub fn assess(spec: &TenantSpec, inventories: &Inventories, now: Timestamp, warn_days: i64) -> Assessment {
+    let facts = Facts::gather(spec, inventories, now, warn_days);
     let mut verdict = Verdict::Ready;
     let mut findings = Vec::new();
     for rule in RULES {
         if let Some(message) = (rule.check)(&facts) {
+            if ACCEPTABLE.contains(&rule.id) && spec.accepted.iter().any(|id| id == rule.id) {
+                findings.push(accepted(rule, &message));
+                continue;
+            }
             verdict = verdict.max(rule.verdict);
             // The side's own hint is more specific than the rule's fix.
             let fix = hint_for(rule.id, inventories).unwrap_or_else(|| rule.fix.to_owned());
@@ -130,6 +137,13 @@ pub fn assess(spec: &TenantSpec, inventories: &Inventories, now: Timestamp) -> A
         legacy_client: facts.legacy_in_use().cloned(),
         days_left: facts.days_left,
     }
+}
+
+/// What a person accepted stays in every report, so that a reviewer sees it.
+fn accepted(rule: &Rule, message: &str) -> Finding {
+    let message = format!("{message}; the configuration accepts this");
+    let fix = format!("remove `{}` from `accept` in the configuration once somebody has signed in", rule.id);
+    Finding { id: rule.id.into(), severity: Severity::Warning, message, fix }
 }
 
 /// The hint of the error that the rule reports, if it reports one.
@@ -151,10 +165,11 @@ pub struct Facts<'a> {
     directory: Option<&'a DirectoryInventory>,
     days_left: Option<i64>,
     now: Timestamp,
+    warn_days: i64,
 }
 
 impl<'a> Facts<'a> {
-    fn gather(spec: &'a TenantSpec, inventories: &'a Inventories, now: Timestamp) -> Self {
+    fn gather(spec: &'a TenantSpec, inventories: &'a Inventories, now: Timestamp, warn_days: i64) -> Self {
         let directory = inventories.directory.as_ref().ok();
         let mut facts = Self {
             spec,
@@ -164,6 +179,7 @@ impl<'a> Facts<'a> {
             directory,
             days_left: None,
             now,
+            warn_days,
         };
         // What the directory itself shows takes precedence over the provider's log.
         let signed_in = directory

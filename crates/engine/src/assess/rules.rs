@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, reconcile::find_used, times};
 use crate::Verdict;
 
-/// A connection is urgent when it has this many days left, or fewer.
-const URGENT_DAYS: i64 = 14;
+/// The rules about a connection that is dead already. Migrating such a tenant can be right, but its rollback restores something
+/// dead, and there may be no sound state to compare the new one with. So a person accepts them in the configuration.
+pub const ACCEPTABLE: [&str; 2] = ["legacy-token-refused", "deadline-passed"];
 
 /// A directory synchronizes every five minutes, and completely every week (PAN, "Directories page"). If it has not
 /// synchronized for this long, it has stopped.
@@ -464,16 +465,17 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "legacy-token-refused",
-        severity: Severity::Warning,
-        verdict: Verdict::Ready,
+        severity: Severity::Error,
+        verdict: Verdict::Blocked,
         about: "The org refuses tokens to the legacy client. Its refresh token is dead, or the app's administrator \
                 was deactivated or lost the role. The directory does not synchronize, and a rollback needs more than \
                 a sign-in.",
-        fix: "check that the app's administrator is active and has the role, and sign in once so that a rollback \
-              works; or migrate and accept that a rollback will not work",
+        fix: "check the app's administrator, and sign in once in the console; to migrate without a rollback that works, \
+              write `accept = [\"legacy-token-refused\"]`",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
-            let tokens = &facts.legacy_in_use()?.tokens;
+            // The org gives no tokens to an inactive client, which has a rule of its own.
+            let tokens = &facts.legacy_in_use().filter(|client| client.is_active())?.tokens;
             let time = |text: &Option<String>| text.as_deref().and_then(times::read);
             let refused = time(&tokens.refused_at)?;
             let is_over = time(&tokens.granted_at).is_some_and(|granted| granted > refused);
@@ -511,20 +513,21 @@ pub const RULES: &[Rule] = &[
         id: "deadline-near",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The connection stops working within two weeks.",
+        about: "The connection stops working soon. `detect --warn-days` says how soon that is.",
         fix: "migrate this tenant first",
         check: |facts| {
-            let days = facts.days_left.filter(|days| (0..=URGENT_DAYS).contains(days))?;
+            let days = facts.days_left.filter(|days| (0..=facts.warn_days).contains(days))?;
             Some(format!("the connection stops working in {days} days"))
         },
     },
     Rule {
         id: "deadline-passed",
-        severity: Severity::Warning,
-        verdict: Verdict::Ready,
+        severity: Severity::Error,
+        verdict: Verdict::Blocked,
         about: "More than 90 days have passed since a person signed in, so the refresh token is dead. Migrating \
-                helps. A rollback would restore a dead connection.",
-        fix: "migrate this tenant first; or sign in once before that, so that a rollback works",
+                helps. But a rollback would restore a dead connection, and what the directory has may be out of date.",
+        fix: "sign in once in the console, and let the directory synchronize; to migrate without a rollback that works, \
+              write `accept = [\"deadline-passed\"]`",
         check: |facts| {
             let days = facts.days_left.filter(|days| *days < 0)?;
             Some(format!("the last sign-in is more than {} days ago", SIGN_IN_LIFETIME_DAYS - days - 1))

@@ -87,7 +87,7 @@ async fn a_plan_that_the_journal_does_not_know_needs_its_digest() {
     let fleet = TestFleet::new(&["acme"]).await;
     let outcome = fleet.run_changed(Goal::Swapped, |job| job.digest_given = false).await.remove(0);
     let Outcome::Refused { changes } = outcome else { panic!("{outcome:?}") };
-    assert!(changes[0].starts_with("no `flowswap plan` of this state folder wrote plan "), "{changes:?}");
+    assert!(changes[0].starts_with("this state folder does not know plan "), "{changes:?}");
     let (plan, path) = (fleet.plan.digest.clone(), "plan.json".to_owned());
     fleet
         .record(

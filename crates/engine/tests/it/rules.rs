@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, sync::Mutex};
 
 use flowswap_contract::{self as contract, ErrorKind, Flow, KnownFrom, Lookalike, ServiceClient, Tokens, Variant};
-use flowswap_engine::{EVIDENCE_RULES, Inventories, RULES, TenantSpec, Verdict, assess};
+use flowswap_engine::{
+    ACCEPTABLE, EVIDENCE_RULES, Inventories, RULES, Severity, TenantSpec, Verdict, WARN_DAYS, assess,
+};
 use jiff::SignedDuration;
 
 use crate::{environment::start_of_time, test_fleet::spec, world::World};
@@ -78,7 +80,7 @@ fn both_sides_decide_findings_and_verdict() {
     let check = |change: &dyn Fn(&mut TenantSpec, &mut Inventories), verdict: Verdict, ids: &[&str]| {
         let (mut spec, mut sides) = base();
         change(&mut spec, &mut sides);
-        let assessment = assess(&spec, &sides.reconciled(), start_of_time());
+        let assessment = assess(&spec, &sides.reconciled(), start_of_time(), WARN_DAYS);
         let found: Vec<&str> = assessment.findings.iter().map(|finding| finding.id.as_str()).collect();
         assert_eq!((assessment.verdict, found.as_slice()), (verdict, ids));
         assert!(assessment.findings.is_sorted_by_key(|finding| finding.severity));
@@ -224,7 +226,12 @@ fn both_sides_decide_findings_and_verdict() {
     let attended = |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().can_restore = false;
     check(&attended, Ready, &["auth-code-flow", "way-back-attended"]);
     check(&|_, sides| sign_in(sides, 80), Ready, &["auth-code-flow", "deadline-near"]);
-    check(&|_, sides| sign_in(sides, 91), Ready, &["auth-code-flow", "deadline-passed"]);
+    check(&|_, sides| sign_in(sides, 91), Blocked, &["deadline-passed", "auth-code-flow"]);
+    let accepted = |spec: &mut TenantSpec, sides: &mut Inventories| {
+        spec.accepted.push("deadline-passed".to_owned());
+        sign_in(sides, 91);
+    };
+    check(&accepted, Ready, &["auth-code-flow", "deadline-passed"]);
 
     let named =
         |name: &'static str| move |_: &mut TenantSpec, sides: &mut Inventories| directory(sides).name = name.into();
@@ -244,8 +251,8 @@ fn both_sides_decide_findings_and_verdict() {
         move |_: &mut TenantSpec, sides: &mut Inventories| legacy(sides).tokens = tokens(granted, refused)
     };
     check(&refused(Some(1), Some(2)), Ready, &["auth-code-flow"]);
-    check(&refused(Some(2), Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
-    check(&refused(None, Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
+    check(&refused(Some(2), Some(1)), Blocked, &["legacy-token-refused", "auth-code-flow"]);
+    check(&refused(None, Some(1)), Blocked, &["legacy-token-refused", "auth-code-flow"]);
 
     // A directory that does not show its connection.
     let hidden = |change: fn(&mut Inventories)| {
@@ -362,7 +369,7 @@ fn days_left_are_counted_to_the_nanosecond() {
     ] {
         let (spec, mut sides) = base();
         sides.directory.as_mut().unwrap().last_sign_in = Some((start_of_time() - age).to_string());
-        let assessment = assess(&spec, &sides, start_of_time());
+        let assessment = assess(&spec, &sides, start_of_time(), WARN_DAYS);
         assert_eq!(assessment.days_left, Some(days_left), "{age:?}");
         let message = assessment.findings.iter().find(|finding| finding.id.starts_with("deadline"));
         assert_eq!(message.map(|finding| finding.message.as_str()), finding, "{age:?}");
@@ -370,10 +377,42 @@ fn days_left_are_counted_to_the_nanosecond() {
 }
 
 #[test]
+fn the_warning_comes_as_early_as_it_is_asked_for() {
+    let (spec, mut sides) = base();
+    sign_in(&mut sides, 70);
+    for (warn_days, expect) in [(WARN_DAYS, false), (19, false), (20, true), (400, true)] {
+        let findings = assess(&spec, &sides, start_of_time(), warn_days).findings;
+        assert_eq!(findings.iter().any(|finding| finding.id == "deadline-near"), expect, "{warn_days}");
+    }
+}
+
+/// What a person accepts no longer blocks, but a reviewer still sees it. Everything else blocks as before.
+#[test]
+fn an_accepted_finding_stays_as_a_warning() {
+    let (mut spec, mut sides) = base();
+    sign_in(&mut sides, 91);
+    spec.accepted = ["deadline-passed", "legacy-client-inactive"].map(str::to_owned).to_vec();
+    let assessment = assess(&spec, &sides, start_of_time(), WARN_DAYS);
+    let finding = assessment.findings.iter().find(|finding| finding.id == "deadline-passed").unwrap();
+    assert_eq!((assessment.verdict, finding.severity), (Verdict::Ready, Severity::Warning));
+    assert_eq!(finding.message, "the last sign-in is more than 90 days ago; the configuration accepts this");
+    legacy(&mut sides).tokens = tokens(Some(2), Some(1));
+    assert_eq!(assess(&spec, &sides, start_of_time(), WARN_DAYS).verdict, Verdict::Blocked);
+    legacy(&mut sides).tokens = tokens(None, None);
+    legacy(&mut sides).status = "INACTIVE".to_owned();
+    assert_eq!(assess(&spec, &sides, start_of_time(), WARN_DAYS).verdict, Verdict::Blocked, "nobody can accept that");
+    for id in ACCEPTABLE {
+        let rule = RULES.iter().find(|rule| rule.id == id).unwrap();
+        assert_eq!((rule.severity, rule.verdict), (Severity::Error, Verdict::Blocked));
+        assert!(rule.fix.contains(&format!("accept = [\"{id}\"]")), "{id}");
+    }
+}
+
+#[test]
 fn an_unreadable_sign_in_time_gives_no_days_left() {
     let (spec, mut sides) = base();
     sides.directory.as_mut().unwrap().last_sign_in = Some("yesterday".to_owned());
-    assert_eq!(assess(&spec, &sides, start_of_time()).days_left, None);
+    assert_eq!(assess(&spec, &sides, start_of_time(), WARN_DAYS).days_left, None);
 }
 
 /// All combinations of what the two sides can show. A `ready` tenant uses the authorization-code flow with an existing, active
@@ -403,7 +442,7 @@ fn ready_and_migrated_are_certain() {
                     second_legacy_if_readable(&mut sides);
                 }
                 spec.begun = is(5);
-                let assessment = assess(&spec, &sides, start_of_time());
+                let assessment = assess(&spec, &sides, start_of_time(), WARN_DAYS);
                 assert!(!assessment.findings.is_empty(), "a verdict has a reason");
                 let readable = sides.provider.is_ok();
                 match assessment.verdict {

@@ -224,7 +224,7 @@ async fn failures_that_a_repetition_cannot_fix_are_final() {
         let (_, result, _, seen) = perform_against(&read(), || Reaction::Fails(sent, cause.clone())).await;
         let error = result.unwrap_err();
         assert_eq!((error.message.as_str(), seen), (message, attempts));
-        assert_eq!((error.effect, error.hint.is_some()), (Effect::None, cause.is_final()), "{message}");
+        assert_eq!((error.effect, error.hint.as_deref()), (Effect::None, cause.hint()), "{message}");
         let (_, result, touched, _) = perform_against(&mutate(), || Reaction::Fails(sent, cause.clone())).await;
         let unknown = sent == MaybeSent;
         assert_eq!((result.unwrap_err().effect == Effect::Unknown, touched), (unknown, unknown), "{message}");

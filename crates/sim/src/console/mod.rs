@@ -10,6 +10,7 @@ mod page;
 mod reconnect;
 
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 
 use crate::encoding::parse_pairs;
 use crate::message::{Reply, Request};
@@ -54,6 +55,8 @@ pub(crate) fn handle(state: &State, request: &Request) -> Reply {
     let segments = request.segments();
     let (tenant, rest) = match segments.as_slice() {
         [""] => return directories::pick_tenant(state),
+        // Not a page: what uses the world asks how far its clock was moved.
+        ["clock"] => return show_clock(state),
         ["tenants", tenant, "directories", rest @ ..] => (*tenant, rest),
         _ => return page::not_found(),
     };
@@ -75,6 +78,11 @@ pub(crate) fn handle(state: &State, request: &Request) -> Reply {
         ("POST", [id, "reconnect"]) => reconnect::press(context, id, &fields()),
         _ => page::not_found(),
     }
+}
+
+fn show_clock(state: &State) -> Reply {
+    let moved = i64::try_from(state.clock.moved().as_millis()).unwrap_or(i64::MAX);
+    Reply::json(StatusCode::OK, &json!({ "moved_ms": moved }))
 }
 
 /// Redirects the browser to a GET, so that a reload does not send a form twice.
