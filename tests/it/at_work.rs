@@ -182,4 +182,5 @@ fn a_door_that_a_crash_left_is_nobody_at_work() {
     lab.sim.clear_faults();
     lab.run(&["resume", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped").len(), TENANTS);
+    assert!(!lab.path(".flowswap/at-work.sock").exists());
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -35,6 +36,18 @@ pub(crate) fn step_times(state: &Path) -> Result<Vec<(String, StepTime)>, Failur
     let mut steps: Vec<_> = times.into_iter().collect();
     steps.sort_by_key(|(_, (first, _))| *first);
     Ok(steps.into_iter().map(|(step, (_, mut times))| (step, percentiles(&mut times))).collect())
+}
+
+/// The time from the start of the last run to the last end of a tenant that is none of these.
+pub(crate) fn last_end(state: &Path, without: &[&str; 3]) -> Result<Duration, Failure> {
+    let journal = Connection::open_with_flags(state.join("journal.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let seconds: f64 = journal.query_row(
+        "SELECT (julianday((SELECT max(at) FROM record WHERE type = 'tenant-ended' AND tenant NOT IN (?1, ?2, ?3)))
+                 - julianday((SELECT max(at) FROM record WHERE type = 'run-started'))) * 86400.0",
+        without,
+        |row| row.get(0),
+    )?;
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 fn percentiles(times: &mut [f64]) -> StepTime {

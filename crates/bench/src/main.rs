@@ -15,6 +15,7 @@ mod options;
 mod record;
 mod report;
 mod trace;
+mod trouble;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let result = match &options.command {
         Some(Command::Floor { files }) => floor::run(files),
+        None if options.trouble => trouble::run(&options),
         None => report::run(&options),
     };
     match result {

@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Do not record the requests, and do not measure the loop.
     #[arg(long)]
     pub(crate) no_floor: bool,
+    /// Measure instead how much three orgs in trouble hold up all others.
+    #[arg(long)]
+    pub(crate) trouble: bool,
     /// Keep the state of the runs in new folders within this folder. Syncs count only on a real disk.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,

@@ -40,7 +40,7 @@ pub(crate) use self::{
 #[cfg(feature = "sandbox")]
 pub(crate) use self::{
     plans::Reports,
-    sandbox::{DemoArgs, Directory, SimArgs, SimCommand},
+    sandbox::{DemoArgs, Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
 };
 use crate::{documents::DocumentName, examples, exit::FailOn};
 

@@ -17,8 +17,8 @@ use crate::exit::{Exit, Failure};
 /// How far the clock of the simulator is ahead of this machine. Every part of a command must have the same time.
 static AHEAD: OnceLock<SignedDuration> = OnceLock::new();
 
-/// How long the simulator may take to say its time. It is on this machine.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the simulator may take to say its time. It is on this machine, but after a long leap it first carries out what was due.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The clock of a command.
 pub(crate) struct SystemClock;

@@ -26,7 +26,7 @@ use crate::{
         text::{Text, text},
         times,
     },
-    door::AtWork,
+    door::{self, AtWork},
     exit::{Exit, Failure},
     fetch::Fetcher,
     identity, interrupt,
@@ -236,6 +236,8 @@ pub(crate) async fn write_logbook(terminal: Terminal, config: &Config) -> Result
     let path = create_state(config)?.journal();
     refuse_lost_journal(&path)?;
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
+    // Only this process can be at work now, so nobody is behind a door that is there.
+    door::remove_leftover(&StateDir::at(&config.state));
     if let Some(takeover) = journal.takeover() {
         terminal.say(Text::of_lines(&takeover.to_string()));
     }

@@ -111,6 +111,12 @@ fn is_id(word: &str) -> bool {
     if is_of_okta && word.len() == 20 && word.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return true;
     }
+    let count = |fits: fn(&u8) -> bool| word.bytes().filter(fits).count();
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let is_random = upper >= 3 && lower >= 3 && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    if word.len() >= 16 && is_random {
+        return true;
+    }
     let has_form = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     word.len() >= 12 && count_digits(word) >= 3 && has_form
 }

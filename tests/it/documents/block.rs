@@ -78,14 +78,15 @@ pub(super) fn find(document: &str, text: &str) -> Vec<Block> {
     found
 }
 
-/// The words of a command line; double quotes hold words together.
+/// The words of a command line; quotes hold words together.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut quoted = false;
+    let mut quote = None;
     for letter in line.chars() {
-        match letter {
-            '"' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
+        match (letter, quote) {
+            ('"' | '\'', None) => quote = Some(letter),
+            (_, Some(open)) if open == letter => quote = None,
+            (' ', None) => words.push(String::new()),
             _ => words.last_mut().unwrap().push(letter),
         }
     }
@@ -114,4 +115,5 @@ fn quotes_hold_words_together() {
         words("flowswap resolve acme --reason \"seen there\""),
         ["flowswap", "resolve", "acme", "--reason", "seen there"]
     );
+    assert_eq!(words("flowswap sim fault --on 'GET /a'"), ["flowswap", "sim", "fault", "--on", "GET /a"]);
 }

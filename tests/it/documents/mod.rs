@@ -8,6 +8,7 @@ mod block;
 mod compare;
 mod links;
 mod overview;
+mod story;
 
 use std::{cell::RefCell, collections::VecDeque, fs, path::PathBuf};
 
@@ -56,6 +57,11 @@ impl Session {
         let agrees = [&output.stdout, &whole].iter().any(|printed| compare::agrees(&step.output, printed));
         let shown = step.output.join("\n");
         assert!(shown.is_empty() || agrees, "`{name}` shows for `{command}`:\n{shown}\nprinted was:\n{whole}");
+    }
+
+    /// The commands that are left of the block, each with its exit code: 0 if the block names none.
+    pub(crate) fn commands(&self) -> Vec<(String, i32)> {
+        self.steps.borrow().iter().map(|step| (step.command.clone(), step.code.unwrap_or(0))).collect()
     }
 
     /// All that is left of the block, for a shell.

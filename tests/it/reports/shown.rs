@@ -92,7 +92,7 @@ fn some_tenants_are_shown_in_full() {
     assert!(plan["tenants"].as_array().unwrap().contains(&json["tenants"][0]));
 
     for (name, hint) in
-        [("urgnet", "did you mean `urgent`?"), ("nobody", "list the tenants of the plan with `flowswap show -v`")]
+        [("urgnet", "did you mean `urgent`?"), ("nobody", "list the tenants of the plan: flowswap show plan.json -v")]
     {
         let refused = run_in(dir.path(), &["show", "plan.json", "urgent", name]).expect(2);
         let expect = format!("error: the plan has no tenant `{name}`\n\nhint: {hint}\n");

@@ -75,4 +75,63 @@ pub(crate) enum SimCommand {
         #[arg(value_name = "TIME", value_parser = parse_duration)]
         by: Duration,
     },
+    /// Let the orgs of some tenants fail, until `flowswap sim mend`.
+    #[command(after_help = examples::sandbox::SIM_FAULT)]
+    Fault {
+        /// The folder of the running simulator (its `--dir`).
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The tenants.
+        #[arg(value_name = "TENANT", required = true)]
+        tenants: Vec<String>,
+        /// Only requests with this method and this beginning of a path, such as 'POST /oauth2/v1/token'.
+        #[arg(long, value_name = "REQUEST", default_value = "", value_parser = parse_request)]
+        on: FaultyRequest,
+        /// What the orgs answer.
+        #[arg(long, value_enum, value_name = "WHAT")]
+        answer: FaultyAnswer,
+    },
+    /// Remove all faults of the running simulator.
+    #[command(after_help = examples::sandbox::SIM_MEND)]
+    Mend {
+        /// The folder of the running simulator (its `--dir`).
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+/// The requests that a fault hits.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultyRequest {
+    /// `None` for every method.
+    pub(crate) method: Option<String>,
+    /// How their paths begin.
+    pub(crate) path: String,
+}
+
+/// What a simulated org answers if it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FaultyAnswer {
+    /// 403: the token may not do this.
+    Refuse,
+    /// 429: too many requests; try again in a minute.
+    Busy,
+    /// 503: the service is down.
+    Down,
+    /// Nothing for 30 seconds, then the right answer.
+    Hang,
+    /// 200 with a page that is no answer of Okta.
+    Garbage,
+}
+
+fn parse_request(text: &str) -> Result<FaultyRequest, String> {
+    let (method, path) = match text.split_once(' ') {
+        None if text.is_empty() => (None, ""),
+        None => (None, text),
+        Some((method, path)) => (Some(method.to_owned()), path),
+    };
+    if !path.is_empty() && !path.starts_with('/') {
+        return Err("expected a method and a path, such as 'POST /oauth2/v1/token'".to_owned());
+    }
+    Ok(FaultyRequest { method, path: path.to_owned() })
 }

@@ -14,7 +14,6 @@ use crate::{
     exit::{Exit, Failure},
     question::Question,
     soak::Soak,
-    terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, Failure> {
@@ -48,16 +47,16 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     // Without names, the tenants come from the journal too, so the configuration may lack one.
     let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, goal)).collect();
-    let mut what = Text::default();
+    let mut steps = Vec::new();
     for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
         check_state(name, tenant, phase)?;
         check_soak(name, tenant, soak)?;
-        what += text!("{}:\n", paint(Tone::Strong, name));
-        let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
-        for step in steps.filter(|step| step.proposal.phase <= phase) {
-            what += text!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
-        }
+        let left = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
+        let left = left.filter(|step| step.proposal.phase <= phase);
+        let show = |step: &Step| text!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
+        steps.push((name.as_str(), left.map(show).collect()));
     }
+    let what = causes::show_alike(&steps, |names| text!("{}:\n", names));
     let tenants = display::tenants(names.len());
     let question = match goal {
         Goal::Purged => {

@@ -18,7 +18,6 @@ use crate::{
     exit::{Exit, Failure},
     interactive::Interactive,
     question::Question,
-    terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
@@ -58,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     // Without names, the tenants come from the journal too, so the configuration may lack one.
     let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, Goal::RolledBack)).collect();
-    let mut what = Text::default();
+    let mut steps = Vec::new();
     for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
         let Some(work) = &tenant.work else { continue };
         if let Some(step) = steps_to_roll_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
@@ -66,9 +65,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             return Err(Failure::new(Exit::Refused, error)
                 .hint("leave this tenant out: a purged legacy client cannot come back"));
         }
-        what += text!("flowswap will roll {} back:\n", paint(Tone::Strong, name));
-        what += display::plan::show_rollback(steps_to_roll_back(work));
+        steps.push((name.as_str(), display::plan::show_rollback(steps_to_roll_back(work))));
     }
+    let mut what = causes::show_alike(&steps, |names| text!("flowswap will roll {} back:\n", names));
     for (name, _) in &unreached {
         what += text!("{}: nothing was done; flowswap will give it up, so that `resume` does not continue it\n", name);
     }

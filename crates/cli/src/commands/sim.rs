@@ -1,18 +1,19 @@
 //! `flowswap sim`: serves a simulated world until the user stops it. `flowswap sim world` prints the world, and
-//! `flowswap sim advance` advances its clock.
+//! `flowswap sim advance` advances its clock. `flowswap sim fault` lets orgs fail, until `flowswap sim mend`.
 
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
+use flowswap_config::find_nearest;
 use flowswap_host::{Network, build};
-use flowswap_sim::{ADMIN_HOST, Interface, Mutation, Running, Sim, SimConfig};
+use flowswap_sim::{ADMIN_HOST, Fault, FaultKind, Interface, Mutation, Running, Sim, SimConfig};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
 use crate::{
-    args::{Directory, SimArgs, SimCommand},
+    args::{Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
     context::Context,
     display::text::text,
     documents::{Document, DocumentName},
@@ -35,6 +36,8 @@ pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failu
     match (&args.command, &args.dir) {
         (Some(SimCommand::World { dir }), _) => print_world(context, dir).await,
         (Some(SimCommand::Advance { dir, by }), _) => advance(dir, *by).await,
+        (Some(SimCommand::Fault { dir, tenants, on, answer }), _) => add_faults(dir, tenants, on, *answer).await,
+        (Some(SimCommand::Mend { dir }), _) => mend(dir).await,
         (None, Some(dir)) => serve(context, args, dir).await,
         (None, None) => Err(Failure::new(Exit::Usage, "`--dir` is missing")),
     }
@@ -75,6 +78,46 @@ async fn advance(dir: &Path, by: Duration) -> Result<Exit, Failure> {
     let body =
         serde_json::to_vec(&Mutation::AdvanceClock { milliseconds }).map_err(Failure::at("encode the duration"))?;
     ask(dir, http::Request::post("/mutate"), body.into()).await?;
+    Ok(Exit::Done)
+}
+
+async fn add_faults(dir: &Path, tenants: &[String], on: &FaultyRequest, answer: FaultyAnswer) -> Result<Exit, Failure> {
+    let path = dir.join("migrate.toml");
+    let config = flowswap_config::load(&path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+    let mut faults = Vec::new();
+    for name in tenants {
+        let tenant = config.tenant(name).ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, format!("the simulator has no tenant `{name}`"));
+            let names = config.tenants.iter().map(|tenant| tenant.name.as_str());
+            failure.hint_if(find_nearest(name, names).map(|nearest| format!("did you mean `{nearest}`?")))
+        })?;
+        let domain = tenant.provider.table().get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let FaultyRequest { method, path } = on.clone();
+        faults.push(Fault { host: domain, method, path, query: String::new(), kind: fault(answer), times: 0, skip: 0 });
+    }
+    let body = serde_json::to_vec(&faults).map_err(Failure::at("encode the faults"))?;
+    ask(dir, http::Request::post("/faults"), body.into()).await?;
+    Ok(Exit::Done)
+}
+
+fn fault(answer: FaultyAnswer) -> FaultKind {
+    match answer {
+        FaultyAnswer::Refuse => FaultKind::Status { status: 403 },
+        FaultyAnswer::Busy => FaultKind::TooManyRequests { reset_seconds: 60 },
+        FaultyAnswer::Down => FaultKind::Status { status: 503 },
+        FaultyAnswer::Hang => FaultKind::Delay { milliseconds: 30_000 },
+        FaultyAnswer::Garbage => FaultKind::Script {
+            status: 200,
+            headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+            body: "<!doctype html><title>Welcome</title>".to_owned(),
+            after_commit: false,
+            milliseconds: 0,
+        },
+    }
+}
+
+async fn mend(dir: &Path) -> Result<Exit, Failure> {
+    ask(dir, http::Request::delete("/faults"), Bytes::new()).await?;
     Ok(Exit::Done)
 }
 

@@ -3,6 +3,7 @@
 pub(crate) use flowswap_report::{Group, group};
 
 use super::text::{Text, text};
+use crate::terminal::{Tone, paint};
 
 /// How many names a group lists.
 const MAX_NAMES: usize = 3;
@@ -25,6 +26,17 @@ pub(crate) fn list_names(names: &[&str]) -> Text {
         count if count <= MAX_NAMES => text!(" ({})", first),
         count => text!(" ({}, and {} more)", first, count - MAX_NAMES),
     }
+}
+
+/// Says what is about to happen to tenants, once for all to whom the same happens. `head` says of whom a text is.
+pub(crate) fn show_alike(what: &[(&str, Text)], head: impl Fn(Text) -> Text) -> Text {
+    let groups = group(what, |(name, text)| (text.as_str().to_owned(), vec![*name]));
+    let show = |group: &Group<&(&str, Text)>| {
+        let names: Vec<&str> = group.items.iter().map(|(name, _)| *name).collect();
+        head(text!("{}{}", paint(Tone::Strong, subject(&names)), list_names(&names)))
+            + Text::rendered(group.text.clone())
+    };
+    groups.iter().map(show).collect()
 }
 
 #[cfg(test)]

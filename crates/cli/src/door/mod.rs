@@ -9,6 +9,7 @@ mod server;
 mod socket;
 
 use flowswap_engine::HandoverChannel;
+use flowswap_store::StateDir;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +18,12 @@ pub(crate) use self::{
     server::{Door, Porter},
 };
 use crate::exit::Exit;
+
+/// Removes the socket that a process left when it was killed. Only the writer of the journal may.
+pub(crate) fn remove_leftover(state: &StateDir) {
+    // One that stays leads nowhere.
+    let _ = socket::remove(state);
+}
 
 /// The longest request or answer, in bytes.
 const MOST: u64 = 16 * 1024 * 1024;

@@ -27,3 +27,13 @@ pub(crate) const SIM_ADVANCE: &str = r#"Examples:
   flowswap sim advance --dir world 90m
   # Rehearse what happens in a month
   flowswap sim advance --dir world 30d"#;
+
+pub(crate) const SIM_FAULT: &str = r#"Examples:
+  # Let one org refuse to create clients
+  flowswap sim fault --dir world acme --on 'POST /integrations/api/v1/api-services' --answer refuse
+  # Let two orgs hang
+  flowswap sim fault --dir world acme globex --answer hang"#;
+
+pub(crate) const SIM_MEND: &str = r#"Examples:
+  # Let all orgs answer again
+  flowswap sim mend --dir world"#;
