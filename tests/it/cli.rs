@@ -70,6 +70,7 @@ fn every_command_explains_itself() {
         "confirm",
         "decline",
         "watch",
+        "notify",
         "evidence",
         "history",
         "report",

@@ -38,7 +38,7 @@ pub(crate) fn step_times(state: &Path) -> Result<Vec<(String, StepTime)>, Failur
     Ok(steps.into_iter().map(|(step, (_, mut times))| (step, percentiles(&mut times))).collect())
 }
 
-/// The time from the start of the last run to the last end of a tenant that is none of these.
+/// The time from the start of the last run until all tenants but these have ended.
 pub(crate) fn last_end(state: &Path, without: &[&str; 3]) -> Result<Duration, Failure> {
     let journal = Connection::open_with_flags(state.join("journal.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let seconds: f64 = journal.query_row(

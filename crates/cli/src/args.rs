@@ -254,6 +254,16 @@ pub(crate) enum Command {
     /// Check again at the right times until no tenant waits.
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
+    /// Deliver the notifications that are left
+    ///
+    /// Every command that changes something delivers them too. Run this one from cron, so that people learn of deadlines that pass
+    /// meanwhile.
+    #[command(after_help = examples::NOTIFY)]
+    Notify {
+        /// Only send a test message to each target. Exits with code 3 if one does not take it.
+        #[arg(long)]
+        test: bool,
+    },
     /// Show what each step proved, and what is still missing.
     #[command(after_help = examples::EVIDENCE)]
     Evidence(Select),

@@ -31,6 +31,7 @@ use crate::{
     fetch::Fetcher,
     identity, interrupt,
     known::ToKnow,
+    notify::Courier,
     terminal::Terminal,
     trust::{require_state, require_state_folder},
 };
@@ -65,6 +66,8 @@ pub(crate) struct Context {
     pub(crate) current: CurrentProgress,
     /// Fetches the secrets that the configuration refers to.
     pub(crate) fetcher: Fetcher,
+    /// Tells people what happened.
+    pub(crate) courier: Courier,
     /// Listens to every plugin process, for `flowswap record`.
     pub(crate) listen: Option<Listen>,
 }
@@ -80,13 +83,15 @@ impl Context {
         let progress = CurrentProgress::default();
         let switch = StopSwitch::default();
         interrupt::listen(terminal, progress.clone(), switch.clone()).map_err(Failure::at("listen for Ctrl-C"))?;
+        let fetcher = Fetcher::new(terminal);
         Ok(Self {
             stop: switch.listen(),
             switch,
             global,
             terminal,
             current: progress,
-            fetcher: Fetcher::new(terminal),
+            courier: Courier::new(fetcher.clone(), Arc::new(SystemClock)),
+            fetcher,
             listen: None,
         })
     }
@@ -146,7 +151,9 @@ impl Context {
     pub(crate) async fn run_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
         create_state(config)?;
         let secrets = self.open_secrets(config)?;
-        Ok(self.ports_over(write_logbook(self.terminal, config).await?, Arc::new(secrets), events))
+        let logbook = write_logbook(self.terminal, config).await?;
+        self.courier.start(config, &logbook);
+        Ok(self.ports_over(logbook, Arc::new(secrets), events))
     }
 
     /// The ports of a run, or the command that is at work on this state and can do something small meanwhile.

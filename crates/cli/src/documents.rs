@@ -50,6 +50,8 @@ pub(crate) enum DocumentName {
     Decline,
     /// The last state of each tenant that `flowswap watch` watched.
     Watch,
+    /// Whether people were told what happened, from `flowswap notify`.
+    Notify,
     /// What each step of a tenant proved, from `flowswap evidence`.
     Evidence,
     /// Everything that was done for tenants, from `flowswap history`.

@@ -162,6 +162,12 @@ pub(crate) const WATCH: &str = r#"Examples:
   # Watch two tenants, and check every ten minutes
   flowswap watch acme globex --every 10m"#;
 
+pub(crate) const NOTIFY: &str = r#"Examples:
+  # Send a test message to each target of the configuration
+  flowswap notify --test
+  # Deliver what is left, and what is overdue
+  flowswap notify"#;
+
 pub(crate) const EVIDENCE: &str = r#"Examples:
   # Show the evidence for acme
   flowswap evidence acme

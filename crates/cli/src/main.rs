@@ -23,6 +23,7 @@ mod identity;
 mod interactive;
 mod interrupt;
 mod known;
+mod notify;
 mod output;
 mod plugin_pins;
 mod plugin_search;
@@ -113,9 +114,12 @@ fn start(cli: Cli, recording: Option<Recording>, hardened: io::Result<()>) -> Re
     let runtime = runtime.map_err(Failure::at("start"))?;
     runtime.block_on(async {
         let context = Context::new(cli.global)?;
-        match recording {
+        let (courier, terminal) = (context.courier.clone(), context.terminal);
+        let ended = match recording {
             Some(recording) => commands::record::run(context, cli.command, recording).await,
             None => commands::run(context, cli.command).await,
-        }
+        };
+        courier.finish_command(terminal).await;
+        ended
     })
 }

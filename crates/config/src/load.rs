@@ -25,7 +25,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
-const ROOT_KEYS: [&str; 12] = [
+const ROOT_KEYS: [&str; 13] = [
     "state",
     "timezone",
     "inventory",
@@ -34,6 +34,7 @@ const ROOT_KEYS: [&str; 12] = [
     "run",
     "wave",
     "approvals",
+    "notify",
     "plugins",
     "simulation",
     "defaults",
@@ -68,6 +69,7 @@ impl Reader {
         let run = self.read_run_limits(root);
         let waves = self.read_waves(root);
         let approvals = self.read_approvals(root);
+        let notify = self.read_notify(root);
         let plugins = self.read_plugins(root);
         let simulation = self.read_simulation(root);
         let tenants = self.read_tenants(root);
@@ -80,6 +82,7 @@ impl Reader {
             run,
             waves,
             approvals,
+            notify,
             plugins,
             simulation,
             by_name: tenants.iter().enumerate().map(|(index, tenant)| (tenant.name.clone(), index)).collect(),

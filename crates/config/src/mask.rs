@@ -13,7 +13,8 @@ use crate::{
 pub(crate) fn is_secret_key(key: &str) -> bool {
     let key = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let ends = ["_token", "_secret", "password", "passphrase"].iter().any(|end| key.ends_with(end));
-    ends || matches!(key.as_str(), "credential" | "token" | "secret")
+    // Who knows the URL of a webhook can post to it.
+    ends || matches!(key.as_str(), "credential" | "token" | "secret" | "webhook")
 }
 
 /// Whether this can be the name of an environment variable. A secret that was written in its place rarely can.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     approvals::Approvals,
+    notify::NotifyTarget,
     reference::SecretRef,
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
@@ -39,6 +40,8 @@ pub struct Config {
     pub waves: Vec<WaveRule>,
     /// Who must approve plans. `None` if nobody must.
     pub approvals: Option<Approvals>,
+    /// Who is told what. Empty if nobody is.
+    pub notify: Vec<NotifyTarget>,
     /// The libraries of plugins, by the names of the plugins.
     pub plugins: BTreeMap<String, PluginEntry>,
     /// The simulator that the tenants are in. `None` for real ones.

@@ -123,6 +123,19 @@ impl Reader {
         flag
     }
 
+    /// What one of some known words means.
+    pub(crate) fn word<T: Copy>(&mut self, table: &Table, key: &str, known: &[(&str, T)]) -> Option<T> {
+        let entry = table.get(key)?;
+        let text = entry.node.as_text();
+        let meant = known.iter().find(|(word, _)| Some(*word) == text);
+        if meant.is_none() {
+            let words: Vec<_> = known.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let error = Diagnostic::new(format!("`{key}` is not a known word"));
+            self.refuse(error.at(entry.node.at, format!("expected one of {}", words.join(", "))));
+        }
+        meant.map(|(_, meaning)| *meaning)
+    }
+
     /// Refuses a value of the wrong type.
     pub(crate) fn refuse_kind(&mut self, key: &str, node: &Node, expected: &str) {
         let error = Diagnostic::new(format!("`{key}` has the wrong type"));

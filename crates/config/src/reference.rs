@@ -16,13 +16,13 @@ pub enum SecretRef {
     Env(String),
     /// A file that only its owner (and group) can read.
     File(PathBuf),
-    /// A program, run without a shell. Its stdout is the secret.
-    Command(SecretCommand),
+    /// A program. Its stdout is the secret.
+    Command(ProgramCall),
 }
 
-/// A program that prints a secret.
+/// A program to run, without a shell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretCommand {
+pub struct ProgramCall {
     /// A name to look up in PATH, or a path.
     pub program: String,
     /// Its arguments.
@@ -77,7 +77,7 @@ impl Reader {
             return None;
         }
         match (table.get("command"), table.get("file"), table.get("env")) {
-            (Some(command), _, env) => self.read_command(command, env),
+            (Some(command), _, env) => self.read_command(command, env).map(SecretRef::Command),
             (None, Some(file), _) => {
                 let Some(text) = file.node.as_text() else {
                     self.refuse_kind("file", &file.node, "a path in quotes");
@@ -103,7 +103,8 @@ impl Reader {
         Some(SecretRef::Env(name.to_owned()))
     }
 
-    fn read_command(&mut self, value: &Entry, env: Option<&Entry>) -> Option<SecretRef> {
+    /// The program of a list of strings, with the variables that it gets.
+    pub(crate) fn read_command(&mut self, value: &Entry, env: Option<&Entry>) -> Option<ProgramCall> {
         let env = env.map(|env| self.read_variables(env));
         let words = as_words(&value.node).filter(|words| words.first().is_some_and(|program| !program.is_empty()));
         let Some([program, args @ ..]) = words.as_deref() else {
@@ -118,7 +119,7 @@ impl Reader {
         } else {
             program.clone()
         };
-        Some(SecretRef::Command(SecretCommand { program, args: args.to_vec(), env: env.unwrap_or_default() }))
+        Some(ProgramCall { program, args: args.to_vec(), env: env.unwrap_or_default() })
     }
 
     /// The variables that a command gets.

@@ -183,16 +183,4 @@ impl Reader {
             Vec::new()
         })
     }
-
-    fn word<T: Copy>(&mut self, table: &Table, key: &str, known: &[(&str, T)]) -> Option<T> {
-        let entry = table.get(key)?;
-        let text = entry.node.as_text();
-        let meant = known.iter().find(|(word, _)| Some(*word) == text);
-        if meant.is_none() {
-            let words: Vec<_> = known.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            let error = Diagnostic::new(format!("`{key}` is not a known word"));
-            self.refuse(error.at(entry.node.at, format!("expected one of {}", words.join(", "))));
-        }
-        meant.map(|(_, meaning)| *meaning)
-    }
 }

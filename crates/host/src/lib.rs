@@ -62,6 +62,7 @@ mod supervisor;
 mod testing;
 mod transport;
 mod vault;
+mod webhook;
 
 pub use ca_file::CaProblem;
 pub use cage::{Cage, UnknownCage};
@@ -85,3 +86,4 @@ pub use spawn::{Launcher, Limits, Listen, Tap, Traffic};
 pub use start_error::StartError;
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError};
 pub use vault::KnownSecrets;
+pub use webhook::{Webhook, WebhookAnswer, WebhookError};

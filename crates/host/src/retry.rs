@@ -115,7 +115,7 @@ fn wait_until_reset(status: StatusCode, headers: &HeaderMap, dialect: Option<&He
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date; the date is compared with the server's own.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(seconds) = number(headers, "retry-after") {
         return Some(Duration::from_secs(seconds));
     }

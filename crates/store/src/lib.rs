@@ -6,6 +6,7 @@
 
 mod durable;
 mod journal;
+mod notified;
 mod secret;
 mod state_dir;
 
@@ -14,5 +15,6 @@ pub use journal::{
     FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, Written, read_snapshot, remains_of_lost_journal,
     snapshot_path, verify, write_snapshot,
 };
+pub use notified::{Notified, Told};
 pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, IdentityId, Inventory, UnusableFile};
 pub use state_dir::StateDir;

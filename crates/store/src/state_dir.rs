@@ -88,6 +88,11 @@ impl StateDir {
         self.root.join("at-work.sock")
     }
 
+    /// The file that says of what people were told.
+    pub fn notified(&self) -> PathBuf {
+        self.root.join("notified.json")
+    }
+
     /// The folder of the secrets.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

@@ -9,4 +9,5 @@ mod secret;
 /// A handmade journal with one tenant for every kind of waiting.
 mod story;
 /// Confirming, declining, and watching.
-mod words;
+/// Swapped tenants whose rollback needs a person.
+pub(crate) mod words;

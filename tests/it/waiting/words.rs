@@ -3,7 +3,7 @@
 use crate::support::{Background, Lab};
 
 /// A lab with swapped tenants whose rollback needs a person.
-pub(super) fn swapped(tenants: usize) -> Lab {
+pub(crate) fn swapped(tenants: usize) -> Lab {
     let lab = Lab::with_tenants(tenants);
     lab.edit_config(|text| {
         let text =
@@ -18,7 +18,7 @@ pub(super) fn swapped(tenants: usize) -> Lab {
 }
 
 /// What the person does in the console.
-pub(super) fn sign_in(lab: &Lab, index: usize) {
+pub(crate) fn sign_in(lab: &Lab, index: usize) {
     lab.reconnect_as_before(&lab.sim.tenants()[index]);
 }
 

@@ -25,6 +25,7 @@ mod halted;
 mod history;
 mod init;
 mod next;
+mod notify;
 mod outstanding;
 mod pause;
 mod plan;
@@ -84,6 +85,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Confirm(args) => confirm::run(&context, &args).await,
         Command::Decline(args) => decline::run(&context, &args).await,
         Command::Watch(args) => watch::run(&context, &args).await,
+        Command::Notify { test } => notify::run(&context, test).await,
         Command::Evidence(args) => evidence::run(&context, &args).await,
         Command::History(args) => history::run(&context, &args).await,
         Command::Report(args) => report::run(&context, &args).await,

@@ -138,6 +138,7 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
 /// with another plan left.
 async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
     let logbook = write_logbook(context.terminal, config).await?;
+    context.courier.start(config, &logbook);
     let (path, by) = (path.display().to_string(), context.actor());
     let waves = plan.wave_by_tenant();
     let notes = plan.tenants.iter().map(|tenant| async {

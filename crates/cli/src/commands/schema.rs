@@ -8,7 +8,7 @@ use schemars::Schema;
 #[cfg(feature = "sandbox")]
 use super::sim;
 use super::{
-    abandon, apply, approvals, audit, check, decline, desk, detect, evidence, explain, history, next, plugins,
+    abandon, apply, approvals, audit, check, decline, desk, detect, evidence, explain, history, next, notify, plugins,
     rehearse, replay, resolve, run_report, sheet, show, status, stuck, watch,
 };
 use crate::{
@@ -51,6 +51,7 @@ fn of(name: DocumentName) -> Schema {
         N::Status => describe::<status::Report>(),
         N::Next => describe::<next::Report>(),
         N::Sheet => describe::<OfTenants<'_, sheet::Report<'_>>>(),
+        N::Notify => describe::<notify::Report>(),
         N::Rehearse => describe::<OfTenants<'_, rehearse::Row>>(),
         N::Pause => describe::<desk::Steered>(),
         N::Cancel => describe::<desk::Doing>(),

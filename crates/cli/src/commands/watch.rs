@@ -57,6 +57,7 @@ struct Row {
 pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
+    context.courier.start(&config, &logbook);
     let names = selection::select_configured(&config, &logbook, &args.select).await?;
     drop(logbook);
     let every = args.every.max(MIN_INTERVAL);

@@ -28,7 +28,7 @@ pub(crate) fn list_names(names: &[&str]) -> Text {
     }
 }
 
-/// Says what is about to happen to tenants, once for all to whom the same happens. `head` says of whom a text is.
+/// Says what is about to happen to tenants, once if the same happens to several. `head` introduces their names.
 pub(crate) fn show_alike(what: &[(&str, Text)], head: impl Fn(Text) -> Text) -> Text {
     let groups = group(what, |(name, text)| (text.as_str().to_owned(), vec![*name]));
     let show = |group: &Group<&(&str, Text)>| {

@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use flowswap_config::{SecretCommand, SecretRef};
+use flowswap_config::{ProgramCall, SecretRef};
 use flowswap_engine::{Secret, chain};
 use flowswap_host::{TrustError, open_trusted, require_trusted};
 use zeroize::Zeroizing;
@@ -94,6 +94,14 @@ pub(crate) fn find_program(name: &str) -> Result<PathBuf, FetchError> {
     locate::find(name, env::var_os("PATH").as_deref())
 }
 
+/// A program that is ready to run.
+pub(crate) struct Prepared {
+    pub(crate) command: Command,
+    program: PathBuf,
+    /// The variables that the configuration lists and that are not set.
+    unset: Vec<String>,
+}
+
 /// Fetches secrets. Looks up each program once, so that flowswap shows the same file that it runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fetcher {
@@ -148,18 +156,8 @@ impl Fetcher {
         accept(reference, &bytes)
     }
 
-    fn run(&self, secret: &SecretCommand, limits: WaitLimits) -> Result<Zeroizing<Vec<u8>>, FetchError> {
-        let program = self.locate(&secret.program)?;
-        let mut command = Command::new(&program);
-        command.args(&secret.args).env_clear();
-        let mut unset = Vec::new();
-        for name in COMMON_VARIABLES.into_iter().chain(secret.env.iter().map(String::as_str)) {
-            match env::var_os(name) {
-                Some(value) => drop(command.env(name, value)),
-                None if secret.env.iter().any(|listed| listed == name) => unset.push(name.to_owned()),
-                None => {}
-            }
-        }
+    fn run(&self, secret: &ProgramCall, limits: WaitLimits) -> Result<Zeroizing<Vec<u8>>, FetchError> {
+        let Prepared { command, program, unset } = self.prepare(secret)?;
         match program::run(command, &program, MAX_SECRET, limits, self.is_verbose) {
             Err(source) => Err(FetchError::Spawn { program, source }),
             Ok(ProgramResult::Exited { status, stdout }) if status.success() => Ok(stdout),
@@ -170,6 +168,22 @@ impl Fetcher {
             }
             Ok(ProgramResult::TimedOut) => Err(FetchError::TimedOut { program, seconds: limits.kill_after.as_secs() }),
         }
+    }
+
+    /// Finds a program, and gives it its arguments and the variables that it may see.
+    pub(crate) fn prepare(&self, call: &ProgramCall) -> Result<Prepared, FetchError> {
+        let program = self.locate(&call.program)?;
+        let mut command = Command::new(&program);
+        command.args(&call.args).env_clear();
+        let mut unset = Vec::new();
+        for name in COMMON_VARIABLES.into_iter().chain(call.env.iter().map(String::as_str)) {
+            match env::var_os(name) {
+                Some(value) => drop(command.env(name, value)),
+                None if call.env.iter().any(|listed| listed == name) => unset.push(name.to_owned()),
+                None => {}
+            }
+        }
+        Ok(Prepared { command, program, unset })
     }
 
     fn locate(&self, name: &str) -> Result<PathBuf, FetchError> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use flowswap_config::{SecretCommand, SecretRef};
+use flowswap_config::{ProgramCall, SecretRef};
 use flowswap_engine::Secret;
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ fn file(folder: &TempDir, content: &[u8]) -> SecretRef {
 
 fn command(program: &str, args: &[&str], env: &[&str]) -> SecretRef {
     let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    SecretRef::Command(SecretCommand { program: program.to_owned(), args: own(args), env: own(env) })
+    SecretRef::Command(ProgramCall { program: program.to_owned(), args: own(args), env: own(env) })
 }
 
 fn shell(script: &str) -> SecretRef {

@@ -10,7 +10,7 @@ use flowswap_engine::FailureBudget;
 use serde_json::{Value, json};
 
 use super::{FLEET, Folder, accept};
-use crate::{Approvals, Config, SecretCommand, SecretRef, load};
+use crate::{Approvals, Config, ProgramCall, SecretRef, load};
 
 /// The tenants of a configuration, as their plugins receive them.
 fn show(config: &Config) -> Value {
@@ -238,7 +238,7 @@ fn references_are_replaced_as_a_whole() {
     let get = folder.path("./get").display().to_string();
     let command = |program: &str, arg: &str, env: &[&str]| {
         let env = env.iter().map(|name| (*name).to_owned()).collect();
-        SecretRef::Command(SecretCommand { program: program.to_owned(), args: vec![arg.to_owned()], env })
+        SecretRef::Command(ProgramCall { program: program.to_owned(), args: vec![arg.to_owned()], env })
     };
     assert_eq!(tenant.provider.secrets.get("other"), Some(&command(&get, "acme", &["KEY", "acme_KEY"])));
     assert_eq!(tenant.directory.secrets.get("credential"), Some(&command("pass", "acme/key", &[])));

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::json;
 
 use super::accept;
-use crate::{Config, SecretRef};
+use crate::{Config, Occasion, SecretRef};
 
 const EXAMPLE: &str = include_str!("../../../../migrate.toml.example");
 
@@ -129,4 +129,15 @@ fn every_key_is_in_the_example() {
     for key in keys {
         assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
+}
+
+/// Its example of who is told can be copied unchanged.
+#[test]
+fn its_targets_of_notifications_are_read() {
+    let block: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let start = block.iter().position(|line| *line == "[[notify]]").unwrap();
+    let end = block.iter().position(|line| line.starts_with("env = [\"SMTP_HOST\"]")).unwrap();
+    let (_folder, config) = accept(&[("migrate.toml", &block[start..=end].join("\n"))]);
+    let names: Vec<_> = config.notify.iter().map(|target| (target.name.as_str(), target.on.len())).collect();
+    assert_eq!(names, [("ops", Occasion::ALL.len()), ("mail", 1)]);
 }

@@ -4,6 +4,7 @@ mod accepted;
 mod example;
 mod hidden;
 mod meaning;
+mod notify;
 mod plugin_keys;
 mod refused_inventories;
 mod refused_settings;

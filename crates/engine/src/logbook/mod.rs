@@ -90,6 +90,11 @@ impl Logbook {
         }
     }
 
+    /// The end of the journal, as far as this logbook knows it.
+    pub fn position(&self) -> Position {
+        self.content().position
+    }
+
     /// One tenant in a few words. `None` if the journal has no record of it.
     pub fn overview(&self, tenant: &str) -> Option<Overview> {
         self.content().tenants.get(tenant).cloned()

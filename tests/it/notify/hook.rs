@@ -1,0 +1,193 @@
+//! A webhook on this machine, over TLS: it keeps what it gets, and answers as a test says.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    io::Write,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    runtime::Runtime,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+};
+
+use crate::support::Lab;
+
+/// Longer than any test waits.
+const FOREVER: Duration = Duration::from_secs(60);
+
+/// What the webhook does with a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reply {
+    /// It answers with this status.
+    Status(u16),
+    /// It answers 429 and asks to wait for so many seconds.
+    Busy(u32),
+    /// It answers nothing until the client closes the connection.
+    Hang,
+    /// It closes the connection without an answer.
+    Close,
+}
+
+/// What is in the path of every webhook, and nowhere else.
+pub(super) const CANARY: &str = "canary-5f0e77";
+
+pub(super) struct Hook {
+    address: SocketAddr,
+    ca: String,
+    requests: Receiver<(String, Value)>,
+    shared: Arc<Shared>,
+    _runtime: Runtime,
+}
+
+struct Shared {
+    /// What to do with the next requests. After that, each gets 200.
+    replies: Mutex<VecDeque<Reply>>,
+    /// How many requests hang now.
+    hanging: AtomicUsize,
+}
+
+impl Hook {
+    pub(super) fn start(replies: &[Reply]) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (ca, acceptor) = issue();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, requests) = channel();
+        let shared = Arc::new(Shared { replies: Mutex::default(), hanging: AtomicUsize::new(0) });
+        let serving = Arc::clone(&shared);
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, sender, shared) = (acceptor.clone(), sender.clone(), Arc::clone(&serving));
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        serve(stream, &sender, &shared).await;
+                    }
+                });
+            }
+        });
+        let hook = Self { address, ca, requests, shared, _runtime: runtime };
+        hook.script(replies);
+        hook
+    }
+
+    /// What to do with the next requests.
+    pub(super) fn script(&self, replies: &[Reply]) {
+        self.shared.replies.lock().unwrap().extend(replies);
+    }
+
+    /// Lets the lab tell this webhook of these occasions, under this name. Its URL is in a file.
+    pub(super) fn join(&self, lab: &Lab, name: &str, on: &str, form: &str) {
+        let url = format!("https://{}/{CANARY}/{name}\n", self.address);
+        let file = format!("{name}.url");
+        fs::write(lab.path(&file), url).unwrap();
+        fs::set_permissions(lab.path(&file), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        fs::OpenOptions::new().append(true).open(lab.path("ca.pem")).unwrap().write_all(self.ca.as_bytes()).unwrap();
+        lab.edit_config(|text| {
+            format!(
+                "{text}\n[[notify]]\nname = \"{name}\"\non = [{on}]\nwebhook = {{ file = \"{file}\" }}\nas = \"{form}\"\n"
+            )
+        });
+    }
+
+    /// The next request: the last part of its path, and its body. Waits for it.
+    #[track_caller]
+    pub(super) fn next(&self) -> (String, Value) {
+        self.requests.recv_timeout(FOREVER).expect("nothing was told")
+    }
+
+    /// The keys of all requests that have come by now.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.bodies().iter().map(|body| body["key"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The bodies of all requests that have come by now.
+    pub(super) fn bodies(&self) -> Vec<Value> {
+        self.requests.try_iter().map(|(_, body)| body).collect()
+    }
+
+    /// How many requests hang now.
+    pub(super) fn hanging(&self) -> usize {
+        self.shared.hanging.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(
+    mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin,
+    requests: &Sender<(String, Value)>,
+    shared: &Shared,
+) {
+    while let Some((path, body)) = read(&mut stream).await {
+        let name = path.strip_prefix(&format!("/{CANARY}/")).expect("another path").to_owned();
+        let reply = shared.replies.lock().unwrap().pop_front().unwrap_or(Reply::Status(200));
+        if matches!(reply, Reply::Hang) {
+            shared.hanging.fetch_add(1, Ordering::SeqCst);
+        }
+        let _ = requests.send((name, serde_json::from_slice(&body).unwrap()));
+        let answer = match reply {
+            Reply::Status(status) => format!("HTTP/1.1 {status} Status\r\ncontent-length: 0\r\n\r\n"),
+            Reply::Busy(seconds) => {
+                format!("HTTP/1.1 429 Busy\r\nretry-after: {seconds}\r\ncontent-length: 0\r\n\r\n")
+            }
+            Reply::Close => return,
+            Reply::Hang => {
+                let _ = stream.read_u8().await;
+                shared.hanging.fetch_sub(1, Ordering::SeqCst);
+                return;
+            }
+        };
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The path and the body of a request. `None` at the end of the connection.
+async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut words = head.split_whitespace();
+    assert_eq!(words.next(), Some("POST"));
+    let path = words.next().unwrap().to_owned();
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap()];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((path, body))
+}
+
+/// A certificate for this address, and the authority that signed it.
+fn issue() -> (String, TlsAcceptor) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let authority_key = KeyPair::generate().unwrap();
+    let ca = authority.self_signed(&authority_key).unwrap().pem();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![server.der().clone()], key)
+        .unwrap();
+    (ca, TlsAcceptor::from(Arc::new(config)))
+}
