@@ -15,34 +15,34 @@ const APPLY: [&str; 3] = ["apply", "plan.json", "--yes"];
 #[test]
 fn a_wave_begins_after_a_rehearsal_and_the_same_plan_goes_on() {
     let waves = "[[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n[[wave]]\nname = \"others\"\nrequires = \"rehearsal\"\n";
-    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; 4]));
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; 4]).app_data_every(0));
     lab.edit_config(|text| format!("{waves}\n{text}"));
     lab.plan().expect(0);
     let shown = lab.run(&["show", "plan.json", "--as", "markdown"]).expect(0).stdout;
     assert!(shown.contains("| others | swapped, and a rehearsal | 3 |"), "{shown}");
     let held = lab.json(&APPLY, 4);
-    assert_eq!(held["held"]["reason"], "nobody has rehearsed a tenant like `initech` with these plugins");
-    assert_eq!(held["held"]["next"], "flowswap rehearse initech --plan plan.json");
+    assert_eq!(held["held"]["reason"], "nobody has rehearsed a tenant like `globex` with these plugins");
+    assert_eq!(held["held"]["next"], "flowswap rehearse globex --plan plan.json");
     assert_eq!(lab.in_state("swapped"), ["acme"], "the canary is swapped");
 
     let refused = lab.run(&["rehearse", "acme", "--yes"]).expect(6).stderr;
-    assert!(refused.contains("the tenant `acme` is swapped already, for good"), "{refused}");
+    assert!(refused.contains("the tenant `acme` is swapped already, and not for a rehearsal"), "{refused}");
     // The new client stays until nothing can use its tokens.
-    let waiting = lab.run(&["rehearse", "initech", "--yes"]).expect(4);
+    let waiting = lab.run(&["rehearse", "globex", "--yes"]).expect(4);
     assert!(waiting.stdout.contains("the previous connection is back"), "{}", waiting.show());
     lab.outlive_tokens();
-    let told = lab.run(&["rehearse", "initech", "--yes"]).expect(0);
+    let told = lab.run(&["rehearse", "globex", "--yes"]).expect(0);
     let receipt = told
         .stdout
         .lines()
-        .find(|line| line.starts_with("initech: rehearsed with plan "))
+        .find(|line| line.starts_with("globex: rehearsed with plan "))
         .unwrap_or_else(|| panic!("{}", told.show()));
     assert!(
         receipt.contains("; swapped and proven at ") && receipt.contains(", rolled back and proven at "),
         "{receipt}"
     );
     assert!(told.stdout.ends_with("next: flowswap apply plan.json\n"), "{}", told.stdout);
-    assert_eq!(lab.in_state("rolled-back"), ["initech"]);
+    assert_eq!(lab.in_state("rolled-back"), ["globex"]);
 
     lab.run(&APPLY).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 4);
@@ -101,4 +101,21 @@ fn a_person_takes_part_in_a_rehearsal() {
     let done = lab.run(&rehearse).expect(0);
     assert!(done.stdout.contains("acme: rehearsed with plan "), "{}", done.show());
     assert_eq!(next(&lab), "flowswap apply plan.json");
+}
+
+#[test]
+fn a_rehearsal_that_is_over_does_not_begin_again_and_a_blocked_tenant_begins_none() {
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready, Scenario::LegacyInactive]));
+    let names: Vec<String> = lab.sim.tenants().into_iter().map(|tenant| tenant.name).collect();
+    lab.plan().expect(4);
+    let blocked = lab.run(&["rehearse", &names[1], "--yes"]).expect(2).stderr;
+    assert!(blocked.contains("it is blocked") && blocked.contains("flowswap detect"), "{blocked}");
+    let rehearse = ["rehearse", names[0].as_str(), "--yes"];
+    lab.run(&rehearse).expect(4);
+    lab.outlive_tokens();
+    lab.run(&rehearse).expect(0);
+    let before = lab.sim.world().orgs[0].requests.mutate;
+    let again = lab.run(&rehearse).expect(0);
+    assert!(again.stderr.contains("these tenants are rehearsed"), "{}", again.show());
+    assert_eq!(lab.sim.world().orgs[0].requests.mutate, before, "nothing was done");
 }

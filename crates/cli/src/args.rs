@@ -107,6 +107,12 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) format: Format,
+    /// Write the state of all tenants to this file as Prometheus metrics, once the command has read it.
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWSWAP_METRICS", hide_env_values = true)]
+    pub(crate) metrics: Option<PathBuf>,
+    /// Append every event to this file, as lines of JSON.
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWSWAP_LOG_FILE", hide_env_values = true)]
+    pub(crate) log_file: Option<PathBuf>,
     /// Which results end the command with another code than 0 [default: person; for status, next, stuck, and evidence: never]
     #[arg(long, global = true, value_enum, value_name = "WHAT")]
     pub(crate) fail_on: Option<FailOn>,
@@ -330,6 +336,23 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it reads what metrics tell: it looks at tenants, or works on them.
+    pub(crate) fn is_measured(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Detect(_)
+                | Self::Plan(_)
+                | Self::Apply(_)
+                | Self::Resume(_)
+                | Self::Rehearse(_)
+                | Self::Rollback(_)
+                | Self::Finalize(_)
+                | Self::Confirm(_)
+                | Self::Watch(_)
+        )
+    }
+
     /// What ends it with another code than 0, if the command line does not say it. A report that was shown is done, whatever it
     /// shows.
     pub(crate) fn fails_on(&self) -> FailOn {

@@ -46,7 +46,7 @@ pub(crate) fn remember(config: &Config) -> Result<Option<SignedDuration>, Failur
     let Some(simulation) = config.simulation.as_ref().filter(|_| AHEAD.get().is_none()) else { return Ok(None) };
     let ahead = ask(simulation).map_err(|error| {
         let doing = format!("ask the simulator at {} for its time", simulation.address);
-        let hint = "start it again in an empty folder: flowswap sim --dir DIR; for real tenants, remove `[simulation]`";
+        let hint = "start a simulator in an empty folder, and use the configuration there; for real tenants, remove `[simulation]`";
         Failure { exit: Exit::Failed, ..Failure::at(doing)(error) }.hint(hint)
     })?;
     let ahead = *AHEAD.get_or_init(|| ahead);

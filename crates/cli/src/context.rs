@@ -31,6 +31,8 @@ use crate::{
     fetch::Fetcher,
     identity, interrupt,
     known::ToKnow,
+    log_file::LogFile,
+    metrics::Metrics,
     notify::Courier,
     terminal::Terminal,
     trust::{require_state, require_state_folder},
@@ -68,6 +70,10 @@ pub(crate) struct Context {
     pub(crate) fetcher: Fetcher,
     /// Tells people what happened.
     pub(crate) courier: Courier,
+    /// What `--metrics` writes, if it was passed.
+    pub(crate) metrics: Option<Arc<Metrics>>,
+    /// Where `--log-file` writes, if it was passed.
+    pub(crate) log: Option<Arc<LogFile>>,
     /// Listens to every plugin process, for `flowswap record`.
     pub(crate) listen: Option<Listen>,
 }
@@ -87,6 +93,8 @@ impl Context {
         Ok(Self {
             stop: switch.listen(),
             switch,
+            metrics: global.metrics.as_deref().map(Metrics::prepare).transpose()?.map(Arc::new),
+            log: global.log_file.as_deref().map(LogFile::open).transpose()?.map(Arc::new),
             global,
             terminal,
             current: progress,
@@ -178,11 +186,28 @@ impl Context {
             logbook,
             secrets,
             clock: Arc::new(SystemClock),
-            events,
+            events: self.overheard(events),
             stop: self.stop.clone(),
             turns: Turns::default(),
             operator: Arc::new(NoOperator),
             actor: self.actor(),
+        }
+    }
+
+    /// The sink for the events of a command, to which everything listens that the options ask for.
+    pub(crate) fn overheard(&self, events: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
+        let events = self.logged(events);
+        match &self.metrics {
+            Some(metrics) => metrics.beside(events),
+            None => events,
+        }
+    }
+
+    /// The same for a run beside the one that the metrics are about. Each run needs a sink of its own.
+    pub(crate) fn logged(&self, events: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
+        match &self.log {
+            Some(log) => log.beside(events),
+            None => events,
         }
     }
 

@@ -1,12 +1,15 @@
 //! `--format jsonl`: each event is a line of JSON on stdout as it happens, and the last line is the report.
 
-use flowswap_engine::{Event, Time};
-use jiff::{Timestamp, Unit};
+use flowswap_engine::{Clock, Event, Time};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Document, DocumentName};
+use crate::{
+    clock::SystemClock,
+    documents::{Document, DocumentName},
+};
 
 /// One line of `--format jsonl`.
 #[derive(Serialize, JsonSchema)]
@@ -76,8 +79,7 @@ impl<R: Serialize> Document for EventLine<'_, R> {
 impl<'a, R> EventLine<'a, R> {
     /// What happens now.
     pub(crate) fn now(happened: Happened<'a, R>) -> Self {
-        let now = Timestamp::now();
-        Self { at: now.round(Unit::Millisecond).unwrap_or(now), happened }
+        Self { at: SystemClock.now(), happened }
     }
 
     /// A report of this name, now.

@@ -302,14 +302,7 @@ mod tests {
 
     /// The words of a command line, as a shell passes them on; redirections and pipes are left out.
     fn split_words(line: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        for (index, part) in line.split('"').enumerate() {
-            if index % 2 == 1 {
-                words.push(part.to_owned());
-            } else {
-                words.extend(part.split_whitespace().map(str::to_owned));
-            }
-        }
+        let words = shell_words::split(line).unwrap_or_else(|error| panic!("`{line}`: {error}"));
         let is_shell = |word: &String| ["<", ">", "|"].contains(&word.as_str());
         words.into_iter().take_while(|word| !is_shell(word)).collect()
     }

@@ -23,6 +23,8 @@ mod identity;
 mod interactive;
 mod interrupt;
 mod known;
+mod log_file;
+mod metrics;
 mod notify;
 mod output;
 mod plugin_pins;
@@ -30,6 +32,7 @@ mod plugin_search;
 mod question;
 mod report_files;
 mod selection;
+mod service;
 mod side;
 mod signing;
 #[cfg(feature = "sandbox")]

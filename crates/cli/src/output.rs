@@ -27,6 +27,9 @@ const MAX_LINKS: usize = 40;
 /// Folders of the system. What is in them is not a user's file and must not be replaced.
 const SYSTEM: [&str; 2] = ["/dev", "/proc"];
 
+/// How every line of a log begins.
+const LOG_START: &[u8] = b"{\"format\":1,\"at\":\"";
+
 /// What a command writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -36,6 +39,8 @@ pub(crate) enum Kind {
     Approval,
     Anchor,
     Recording,
+    Metrics,
+    Log,
 }
 
 /// A place that [`Output::prepare`] found fit to write to.
@@ -69,13 +74,15 @@ impl Kind {
             Self::Approval => "approval",
             Self::Anchor => "anchor",
             Self::Recording => "recording",
+            Self::Metrics => "file of metrics",
+            Self::Log => "log",
         }
     }
 
     /// What flowswap wrote a file with this text as, if it did.
     pub(crate) fn of_text(text: &str) -> Option<Self> {
         let kinds = [ReportKind::Plan, ReportKind::Difference, ReportKind::Work].map(Self::Report);
-        let mut all = [Self::Plan, Self::Sheet, Self::Approval, Self::Anchor].into_iter().chain(kinds);
+        let mut all = [Self::Plan, Self::Sheet, Self::Approval, Self::Anchor, Self::Metrics].into_iter().chain(kinds);
         all.find(|kind| kind.recognizes(text))
     }
 
@@ -88,8 +95,9 @@ impl Kind {
             Self::Report(kind) => kind.recognizes(text),
             Self::Approval => is_signed::<ApprovalPredicate>(text),
             Self::Anchor => is_signed::<AnchorPredicate>(text),
-            // It replaces nothing.
-            Self::Recording => false,
+            // They replace nothing.
+            Self::Recording | Self::Log => false,
+            Self::Metrics => text.starts_with("# HELP flowswap_"),
             Self::Sheet => {
                 flowswap_report::SHEET_MARKS.iter().any(|mark| text.contains(mark))
                     || has_keys(text, &["tenant", "sheet", "deadline", "claims"])
@@ -155,9 +163,23 @@ impl Output {
         }
         if !force && metadata.len() > 0 && !is_of_kind(&file, kind) {
             let error = format!("`{}` exists, and flowswap did not write it as a {}", path.display(), kind.name());
-            return Err(Failure::new(Exit::Usage, error).hint("name another file, or pass `--force` to replace it"));
+            return Err(Failure::new(Exit::Usage, error).hint(match kind {
+                Kind::Metrics | Kind::Log => "name another file",
+                _ => "name another file, or pass `--force` to replace it",
+            }));
         }
         output(Place::File(file))
+    }
+
+    /// A place for what another program reads again and again, or what grows, so that only a file will do.
+    pub(crate) fn prepare_file(path: &Path, kind: Kind) -> Result<Self, Failure> {
+        let may_continue = kind == Kind::Log && is_log(path);
+        let place = Self::prepare(path, kind, may_continue)?;
+        if place.is_file() {
+            return Ok(place);
+        }
+        let failure = Failure::new(Exit::Usage, format!("`{}` cannot be a {}", path.display(), kind.name()));
+        Err(failure.hint("name a file"))
     }
 
     /// Opens it, to be written while something else happens. Nobody but this user can read a new file.
@@ -208,7 +230,7 @@ impl Output {
     ) -> Result<(), Failure> {
         let written = match &self.place {
             Place::Stdout => return terminal.stream_out(content),
-            Place::File(file) => replace(file, content),
+            Place::File(file) => replace(file, self.kind, content),
             Place::Stream => {
                 OpenOptions::new().write(true).open(&self.named).and_then(|stream| write_buffered(stream, content))
             }
@@ -238,12 +260,21 @@ fn belongs_to_state(file: &Path) -> bool {
     (is_journal && is_state(file)) || is_secret || is_encrypted(file) || holds_key()
 }
 
+/// Whether a file is a log of flowswap, by its first line. The rest may be long.
+fn is_log(path: &Path) -> bool {
+    starts_with(path, LOG_START)
+}
+
 /// Whether it is an age file, such as an identity with a passphrase.
 fn is_encrypted(file: &Path) -> bool {
-    const START: &[u8] = b"age-encryption.org/";
-    let mut start = [0; START.len()];
+    starts_with(file, b"age-encryption.org/")
+}
+
+/// Whether a regular file begins with these bytes.
+fn starts_with(file: &Path, bytes: &[u8]) -> bool {
+    let mut start = vec![0; bytes.len()];
     let is_file = fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
-    is_file && File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *START
+    is_file && File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == bytes
 }
 
 /// Reads a plan, but never more than [`MAX_PLAN`] bytes. `-` is stdin; a pipe is read to its end.
@@ -375,7 +406,7 @@ fn without_temporary_name(error: io::Error) -> io::Error {
 }
 
 /// Replaces or creates a file. An existing file keeps its permissions.
-fn replace(file: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn replace(file: &Path, kind: Kind, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Like any new file: the umask removes permissions from these.
@@ -388,6 +419,11 @@ fn replace(file: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
         }
         written.as_file().set_permissions(metadata.permissions())?;
+    }
+    #[cfg(unix)]
+    if kind == Kind::Metrics && !file.exists() {
+        // Another user collects them, whatever the umask of a service is.
+        written.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     }
     written.as_file().sync_all()?;
     Ok(written.persist(file).map(drop)?)

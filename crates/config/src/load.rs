@@ -25,6 +25,9 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
+/// How the domains of simulated orgs end.
+const SIMULATED: &str = ".test";
+
 const ROOT_KEYS: [&str; 13] = [
     "state",
     "timezone",
@@ -73,6 +76,9 @@ impl Reader {
         let plugins = self.read_plugins(root);
         let simulation = self.read_simulation(root);
         let tenants = self.read_tenants(root);
+        if simulation.is_some() {
+            self.refuse_real_orgs(root, &tenants);
+        }
         Config {
             state,
             timezone,
@@ -89,6 +95,20 @@ impl Reader {
             tenants,
             settings: meaning::settings(root),
             sources: self.sources.clone(),
+        }
+    }
+
+    /// Refuses a moved clock for real orgs: with it, a soak or a plan would end early, and the journal would have wrong times. The
+    /// domain `.test` can never be a real one (RFC 6761, section 6.2).
+    fn refuse_real_orgs(&mut self, root: &Table, tenants: &[TenantConfig]) {
+        let Some(entry) = root.get("simulation") else { return };
+        let domain = |tenant: &TenantConfig| tenant.provider.table().get("domain")?.as_str().map(str::to_owned);
+        let is_real = |tenant: &TenantConfig| domain(tenant).is_none_or(|domain| !domain.ends_with(SIMULATED));
+        if let Some(tenant) = tenants.iter().find(|tenant| is_real(tenant)) {
+            let error =
+                Diagnostic::new(format!("`[simulation]` moves the clock, but the org of `{}` is real", tenant.name));
+            let error = error.at(entry.key_at, format!("only for orgs whose domains end in `{SIMULATED}`"));
+            self.refuse(error.help("for real tenants, remove the table; only the simulator writes it"));
         }
     }
 

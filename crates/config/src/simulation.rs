@@ -23,7 +23,7 @@ impl Reader {
         if simulation.is_none() {
             let error = Diagnostic::new("`[simulation]` names no clock on this machine");
             let error = error.at(node.at, "expected `clock = \"http://127.0.0.1:PORT/clock\"`");
-            self.refuse(error.help("for real tenants, remove the table; only `flowswap sim` writes it"));
+            self.refuse(error.help("for real tenants, remove the table; only the simulator writes it"));
         }
         simulation
     }

@@ -42,6 +42,8 @@ pub struct Course {
     provider_plugin: String,
     /// The plugin of the directory.
     directory_plugin: String,
+    /// Whether the directory also collects applications. Then the integration has another type and more scopes.
+    app_data: bool,
     /// The builds of both.
     plugins: BTreeMap<String, PluginPin>,
     /// The ids of the steps, in their order.
@@ -51,12 +53,13 @@ pub struct Course {
 impl Course {
     /// The course of a planned tenant, with the builds that carry it out.
     pub fn of(tenant: &PlannedTenant, plugins: &BTreeMap<String, PluginPin>) -> Self {
-        let PlannedTenant { provider_plugin, directory_plugin, steps, .. } = tenant;
+        let PlannedTenant { provider_plugin, directory_plugin, app_data, steps, .. } = tenant;
         let used = [provider_plugin, directory_plugin];
         let used = used.into_iter().filter_map(|name| Some((name.clone(), plugins.get(name)?.clone())));
         Self {
             provider_plugin: provider_plugin.clone(),
             directory_plugin: directory_plugin.clone(),
+            app_data: *app_data,
             plugins: used.collect(),
             steps: steps.iter().map(|step| step.id.clone()).collect(),
         }

@@ -41,8 +41,7 @@ pub struct Paused {
 }
 
 /// Whether the runs of a process may change something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pace {
     /// They may.
     Running,

@@ -8,5 +8,14 @@ mod environment;
 mod errors;
 /// `--format jsonl`.
 mod events;
+/// A strict reader of metrics.
+pub(crate) mod exposition;
+/// `--log-file`.
+mod log_file;
+/// `--metrics`.
+mod metrics;
 /// Documents follow their schemas, which change only on purpose.
 pub(crate) mod schemas;
+/// `watch` under a service manager.
+#[cfg(target_os = "linux")]
+mod service;

@@ -78,7 +78,7 @@ fn a_wrong_address_is_reported_and_everything_arrives_once_it_is_mended() {
     assert_eq!(applied.stderr.matches(warning).count(), 1, "{}", applied.show());
     let left = lab.json(&["notify"], 3);
     let target = json!({ "name": "ops", "delivered": 0, "left": 1, "refused": 0, "error": "the answer was 404" });
-    assert_eq!(left, json!({ "targets": [target] }));
+    assert_eq!(left, json!({ "format": 1, "targets": [target] }));
     let_fail(&lab, 0);
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     assert!(!again.stderr.contains("notification"), "{}", again.show());

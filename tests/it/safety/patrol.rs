@@ -33,11 +33,12 @@ impl<'a> Patrol<'a> {
         }
     }
 
-    /// The command with as much talk as there is, recorded, and with its temporary files in the folder of the lab.
+    /// The command with as much talk as there is, recorded, logged, and with its temporary files in the folder of the lab.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         self.recordings.set(self.recordings.get() + 1);
         let recording = format!("{}.recording", self.recordings.get());
-        let mut command = command(self.lab.dir(), &[&["record", "-o", &recording], args, &["-vv"]].concat());
+        let mut command =
+            command(self.lab.dir(), &[&["record", "-o", &recording], args, &["-vv", "--log-file", "run.log"]].concat());
         command.env("TMPDIR", self.lab.path("tmp"));
         command
     }
@@ -82,6 +83,8 @@ impl<'a> Patrol<'a> {
         let recordings = (1..=self.recordings.get()).map(|n| self.lab.path(&format!("{n}.recording")));
         let lines = recordings.filter_map(|path| fs::read_to_string(path).ok()).map(|text| text.lines().count());
         assert!(lines.sum::<usize>() > 500, "the recordings are missing");
+        let logged = fs::read_to_string(self.lab.path("run.log")).unwrap();
+        assert!(logged.lines().count() > 100, "the log is missing");
         assert_eq!(self.search.leaks(&self.printed), [""; 0]);
         self.search
     }

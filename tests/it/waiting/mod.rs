@@ -2,6 +2,8 @@
 
 /// A person at the terminal who is led through the sheets.
 mod interactive;
+/// What `--metrics` tells of tenants that wait.
+mod metrics;
 /// Reports about a fleet with every kind of waiting tenant.
 mod reports;
 /// The secret of a sheet goes only to a terminal or a clipboard.

@@ -96,7 +96,8 @@ pub(super) fn verdicts() -> ArgValueCompleter {
 pub(super) fn plans() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let plans = PathCompleter::any().filter(|path| path.is_dir() || is_plan(path)).complete(current);
-        if plans.is_empty() { PathCompleter::file().complete(current) } else { plans }
+        let paths = if plans.is_empty() { PathCompleter::file().complete(current) } else { plans };
+        paths.into_iter().filter(|path| path.get_value().to_str().is_some_and(is_plain)).collect()
     })
 }
 
@@ -124,7 +125,16 @@ fn of_config(words: fn(&Config) -> BTreeSet<String>) -> ArgValueCompleter {
 }
 
 fn candidates(words: impl IntoIterator<Item = String>, current: &OsStr) -> Vec<CompletionCandidate> {
-    words.into_iter().filter(|word| begins_with(word, current)).map(CompletionCandidate::new).collect()
+    words
+        .into_iter()
+        .filter(|word| begins_with(word, current) && is_plain(word))
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+/// Whether a shell takes the word as it is. The scripts put it on the line without quotes, so nothing else is offered.
+fn is_plain(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphanumeric() || "-_./=@+,:%~".contains(c))
 }
 
 fn begins_with(word: &str, current: &OsStr) -> bool {

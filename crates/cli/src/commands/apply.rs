@@ -216,7 +216,7 @@ impl Migration<'_> {
         let Self { context, config, how, plan, approvals, .. } = *self;
         let gate = how.interactive.then(OutputGate::default);
         let progress = context.progress_beside(gate.as_ref());
-        let ports = Ports { events: progress.clone(), ..self.ports.clone() };
+        let ports = Ports { events: context.overheard(progress.clone()), ..self.ports.clone() };
         let ports = match gate {
             Some(gate) => Interactive::join(context.terminal, gate, ports),
             None => AtTerminal::join(how.may_ask, &progress, ports),

@@ -10,7 +10,14 @@ use crate::{
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let at_work = find(context, "cancel").await?;
     context.terminal.say("waiting until the steps that have begun are done, and the command has ended");
-    let doing: Doing = at_work.cancel().await?;
+    let doing: Doing = tokio::select! {
+        biased;
+        () = context.stop.stopped() => {
+            context.terminal.say("the command still stops once these steps are done");
+            return Ok(Exit::Interrupted);
+        }
+        doing = at_work.cancel() => doing?,
+    };
     context.terminal.report(&doing, || {
         text!(
             "stopped `flowswap {}`; what it had begun is done\nnext: flowswap status, or flowswap resume\n",

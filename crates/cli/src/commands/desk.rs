@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Actor, Clock, Ending, Event, EventSink, Goal, Outcome, Pace, Ports, RunCommand, RunId, Runner, Summary, Time,
+    Actor, Clock, Ending, Event, EventSink, Goal, Outcome, Pace, Paused, Ports, RunCommand, RunId, Runner, Summary,
+    Time,
 };
 use flowswap_store::StateDir;
 use futures::future::{BoxFuture, FutureExt};
@@ -38,8 +39,10 @@ pub(super) struct Doing {
     pub(super) since: Timestamp,
     /// Who started it.
     pub(super) by: Actor,
-    /// Whether it is paused.
-    pub(super) pace: Pace,
+    /// Whether it is about to pause: it finishes the steps that have begun.
+    pub(super) is_pausing: bool,
+    /// Who paused it, and when. `None` while it goes on.
+    pub(super) paused: Option<Paused>,
 }
 
 /// What became of a request to pause a command, or to let it go on.
@@ -133,13 +136,18 @@ impl Desk {
     fn doing(&self) -> Doing {
         let ports = self.runner.ports();
         let (command, since, by) = (self.command, self.since, ports.actor.clone());
-        Doing { command, run: self.runner.id(), since, by, pace: ports.turns.pace() }
+        let (is_pausing, paused) = match ports.turns.pace() {
+            Pace::Running => (false, None),
+            Pace::Pausing => (true, None),
+            Pace::Paused(paused) => (false, Some(paused)),
+        };
+        Doing { command, run: self.runner.id(), since, by, is_pausing, paused }
     }
 
     /// A runner for another person, which shows nothing on the terminal of this command.
     fn runner_of(&self, by: Actor) -> Runner {
         let ports = self.runner.ports().clone();
-        started::runner(Ports { actor: by, events: Arc::new(Silence), ..ports })
+        started::runner(Ports { actor: by, events: self.context.logged(Arc::new(Silence)), ..ports })
     }
 
     /// Continues tenants beside the run at work. A tenant that this run is working on comes when it is done.

@@ -69,6 +69,9 @@ pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Fa
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut tenants = fleet.each(&config, &progress, |tenant| assess_tenant(tenant, warn_days)).await;
     context.fail_if_stopped()?;
+    if let Some(metrics) = &context.metrics {
+        tenants.iter().for_each(|row| metrics.note_days_left(&row.name, row.days_left));
+    }
     block_shared_orgs(&mut tenants, &ports.logbook);
     selection::keep_seen(&mut tenants, &after, |row| (&row.name, row.verdict, &row.findings))?;
     let is_late = |row: &Row| args.warn_days.is_some() && row.findings.iter().any(|it| it.id == "deadline-near");

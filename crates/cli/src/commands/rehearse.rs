@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowswap_config::Config;
-use flowswap_engine::{Direction, Goal, Logbook, Overview, Rehearsed, TenantState, short};
+use flowswap_engine::{Direction, Goal, Logbook, Outline, Overview, Rehearsed, TenantState, short};
 use flowswap_host::quoted;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -63,7 +63,13 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     if let Some(path) = &plan {
         let plan = plan::read(path)?;
         let new: BTreeSet<&String> = parts.new.iter().collect();
+        refuse_without_steps(plan.outlines().filter(|it| new.contains(&it.name)))?;
         what += display::plan::summarize(plan.head(), plan.outlines().filter(|it| new.contains(&it.name)));
+    }
+    if parts.is_over(&names, &logbook) {
+        context.terminal.say("these tenants are rehearsed; to rehearse one again, plan it again");
+        report(context, &names, &logbook)?;
+        return Ok(Exit::Done);
     }
     what += "flowswap migrates each of them and proves it. Then it rolls each back and proves that.\n";
     let question = Question::about(names.len(), format!("Rehearse {}?", display::tenants(names.len())));
@@ -122,10 +128,10 @@ impl Parts {
         let mut parts = Self::default();
         for name in names {
             match logbook.overview(name) {
-                Some(tenant) if is_proven(&tenant) => {}
+                Some(tenant) if is_proven(&tenant) || status::is_rehearsed(&tenant) => {}
                 Some(tenant) if tenant.rehearsal.is_some() => parts.begun.push(name.clone()),
                 Some(tenant) if tenant.plan.is_some() => {
-                    let error = format!("the tenant `{name}` is {} already, for good", tenant.state);
+                    let error = format!("the tenant `{name}` is {} already, and not for a rehearsal", tenant.state);
                     let failure = Failure::new(Exit::Refused, error);
                     return Err(failure.hint("rehearse a tenant that flowswap has not begun to migrate"));
                 }
@@ -133,6 +139,13 @@ impl Parts {
             }
         }
         Ok(parts)
+    }
+}
+
+impl Parts {
+    /// Whether nothing is left to do.
+    fn is_over(&self, names: &[String], logbook: &Logbook) -> bool {
+        self.new.is_empty() && self.begun.is_empty() && proven(names, logbook).is_empty()
     }
 }
 
@@ -144,6 +157,13 @@ fn is_proven(tenant: &Overview) -> bool {
 
 fn proven(names: &[String], logbook: &Logbook) -> Vec<String> {
     names.iter().filter(|name| logbook.overview(name).is_some_and(|tenant| is_proven(&tenant))).cloned().collect()
+}
+
+/// Fails for a tenant that the plan does not migrate.
+fn refuse_without_steps<'a>(mut tenants: impl Iterator<Item = &'a Outline>) -> Result<(), Failure> {
+    let Some(tenant) = tenants.find(|tenant| tenant.steps == 0) else { return Ok(()) };
+    let error = format!("the plan has no steps for `{}`: it is {}", tenant.name, tenant.verdict);
+    Err(Failure::new(Exit::Usage, error).hint(format!("see why: flowswap detect {}", tenant.name)))
 }
 
 /// The plan to carry out: the one that the person names, or else the last one that was made for these tenants.
@@ -194,7 +214,7 @@ fn receipt(row: &Row) -> Option<Text> {
     ))
 }
 
-/// The command that rehearses one of these tenants.
-pub(super) fn command(name: &str, plan: &Path) -> String {
-    format!("flowswap rehearse {name} --plan {}", quoted(plan))
+/// The command that rehearses these tenants.
+pub(super) fn command(names: &[&str], plan: &Path) -> String {
+    format!("flowswap rehearse {} --plan {}", names.join(" "), quoted(plan))
 }

@@ -36,7 +36,9 @@ pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failu
     match (&args.command, &args.dir) {
         (Some(SimCommand::World { dir }), _) => print_world(context, dir).await,
         (Some(SimCommand::Advance { dir, by }), _) => advance(dir, *by).await,
-        (Some(SimCommand::Fault { dir, tenants, on, answer }), _) => add_faults(dir, tenants, on, *answer).await,
+        (Some(SimCommand::Fault { dir, tenants, on, answer }), _) => {
+            add_faults(context, dir, tenants, on, *answer).await
+        }
         (Some(SimCommand::Mend { dir }), _) => mend(dir).await,
         (None, Some(dir)) => serve(context, args, dir).await,
         (None, None) => Err(Failure::new(Exit::Usage, "`--dir` is missing")),
@@ -81,7 +83,13 @@ async fn advance(dir: &Path, by: Duration) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn add_faults(dir: &Path, tenants: &[String], on: &FaultyRequest, answer: FaultyAnswer) -> Result<Exit, Failure> {
+async fn add_faults(
+    context: &Context,
+    dir: &Path,
+    tenants: &[String],
+    on: &FaultyRequest,
+    answer: FaultyAnswer,
+) -> Result<Exit, Failure> {
     let path = dir.join("migrate.toml");
     let config = flowswap_config::load(&path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
     let mut faults = Vec::new();
@@ -97,6 +105,11 @@ async fn add_faults(dir: &Path, tenants: &[String], on: &FaultyRequest, answer: 
     }
     let body = serde_json::to_vec(&faults).map_err(Failure::at("encode the faults"))?;
     ask(dir, http::Request::post("/faults"), body.into()).await?;
+    context.terminal.say(text!(
+        "the orgs of {} fail until: flowswap sim mend --dir {}",
+        tenants.join(", "),
+        dir.display()
+    ));
     Ok(Exit::Done)
 }
 

@@ -86,25 +86,41 @@ impl Stage<'_> {
         } else {
             Gate::of(&plan.head().waves, index, known, SystemClock.now())
         };
+        // The rehearsal that is under way comes first. It may be the one that is missing.
+        let is_rehearsing =
+            |tenant: &Overview| tenant.rehearsal.as_ref().is_some_and(|it| it.plan == plan.head().digest);
+        let rehearsing = known.iter().find(|(_, tenant)| is_rehearsing(tenant));
+        let going_on = rehearsing.map(|(name, _)| full_command::of(format!("flowswap rehearse {name}")));
         if gate != Gate::Open {
-            return Some(Held::new(wave, self.names.len(), &gate, args).unless_expired(plan.head(), &self.names));
+            let held = Held::new(wave, self.names.len(), &gate, args);
+            let next = going_on.unwrap_or_else(|| held.next.clone());
+            return Some(Held { next, ..held }.unless_expired(plan.head(), &self.names));
         }
-        let name = wave.requires.and_then(|Requirement::Rehearsal| self.find_unrehearsed(plan, known))?;
-        let held = Held::new(wave, self.names.len(), &Gate::Open, args);
-        let reason = format!("nobody has rehearsed a tenant like `{name}` with these plugins");
-        let next = full_command::of(rehearse::command(name, &args.file.plan));
-        Some(Held { reason, next, ..held }.unless_expired(plan.head(), &self.names))
+        let Some(Requirement::Rehearsal) = wave.requires else { return None };
+        let missing = self.find_unrehearsed(plan, known);
+        let like = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+        (!missing.is_empty()).then(|| {
+            let held = Held::new(wave, self.names.len(), &Gate::Open, args);
+            let reason = format!("nobody has rehearsed a tenant like {like} with these plugins");
+            let next = going_on.unwrap_or_else(|| full_command::of(rehearse::command(&missing, &args.file.plan)));
+            Held { reason, next, ..held }.unless_expired(plan.head(), &self.names)
+        })
     }
 
-    /// The first of its tenants without a rehearsal of a tenant like it.
-    fn find_unrehearsed(&self, plan: &PlanFile, known: &BTreeMap<String, Overview>) -> Option<&str> {
-        let rehearsed: Vec<&Course> =
-            known.values().filter_map(|tenant| Some(&tenant.rehearsed.as_ref()?.course)).collect();
-        let is_missing = |name: &&String| {
-            let part = plan.part(name, "");
-            part.is_some_and(|part| !rehearsed.contains(&&Course::of(&part.tenant, &part.plugins)))
+    /// Of its tenants, the first of each kind that nobody has rehearsed.
+    fn find_unrehearsed(&self, plan: &PlanFile, known: &BTreeMap<String, Overview>) -> Vec<&str> {
+        let rehearsed = known.values().filter_map(|tenant| Some(tenant.rehearsed.as_ref()?.course.clone()));
+        let mut seen: Vec<Course> = rehearsed.collect();
+        let is_new = |name: &&String| {
+            let Some(part) = plan.part(name, "") else { return false };
+            let course = Course::of(&part.tenant, &part.plugins);
+            let is_new = !seen.contains(&course);
+            if is_new {
+                seen.push(course);
+            }
+            is_new
         };
-        self.names.iter().find(is_missing).map(String::as_str)
+        self.names.iter().filter(is_new).map(String::as_str).collect()
     }
 
     /// It does not begin, because the run of the stage before it stopped by itself.

@@ -273,7 +273,11 @@ pub(crate) async fn carry_out_openly(
     jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
 ) -> Result<Summary, Failure> {
     let door = desk::open(context, config, runner, goal);
+    let measured = context.metrics.as_ref().map(|metrics| metrics.begin_run(goal.command()));
     let summary = carry_out(config, runner, goal, jobs).await;
+    if let (Some(measured), Ok(summary)) = (measured, &summary) {
+        measured.end(summary);
+    }
     if let Some(door) = door {
         door.close().await;
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_contract::Phase;
-use flowswap_engine::{Clock, Direction, Intent, Overview, Pace, Refusal, TenantState, Time, Verdict};
+use flowswap_engine::{Clock, Direction, Intent, Overview, Refusal, TenantState, Time, Verdict};
 use flowswap_host::quoted;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -96,7 +96,10 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         };
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
         exit = started::worst(exit, tenant.as_ref().map_or(Exit::NeedsPerson, standing::exit_of));
-        report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak));
+        let mut row = Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak);
+        // The command at work is about to do it.
+        row.next.take_if(|_| report.at_work.is_some() && row.intent.is_some());
+        report.tenants.push(row);
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit)
@@ -108,13 +111,11 @@ async fn at_work(context: &Context, config: &Config) -> Option<Doing> {
 }
 
 fn describe(doing: &Doing) -> Text {
-    let Doing { command, by, since, pace, .. } = doing;
-    let pace = match pace {
-        Pace::Running => Text::default(),
-        Pace::Pausing => "; it is about to pause".into(),
-        Pace::Paused(paused) => {
-            text!("; paused by {} since {}; to go on: flowswap unpause", paused.by, paused.at)
-        }
+    let Doing { command, by, since, is_pausing, paused, .. } = doing;
+    let pace = match paused {
+        Some(paused) => text!("; paused by {} since {}; to go on: flowswap unpause", paused.by, paused.at),
+        None if *is_pausing => "; it is about to pause".into(),
+        None => Text::default(),
     };
     text!("`flowswap {}` is at work here, started by {} at {}{}", command, by, since, pace)
 }
@@ -190,6 +191,11 @@ pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
     }
 }
 
+/// Whether a rehearsal is the last thing that was done for the tenant.
+pub(crate) fn is_rehearsed(tenant: &Overview) -> bool {
+    tenant.rehearsed.as_ref().is_some_and(|receipt| receipt.rolled_back_at == tenant.since)
+}
+
 /// The command that continues the tenant, whether or not a person has acted.
 pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> {
     use TenantState as S;
@@ -212,7 +218,7 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
     if tenant.rehearsal.is_some() {
         return Some(format!("flowswap rehearse {name}"));
     }
-    let is_rehearsed = tenant.rehearsed.as_ref().is_some_and(|receipt| receipt.rolled_back_at == tenant.since);
+    let is_rehearsed = is_rehearsed(tenant);
     match tenant.state {
         S::Unplanned => match tenant.verdict {
             Some(Verdict::Migrated | Verdict::NotApplicable) => None,

@@ -20,7 +20,7 @@ use crate::{
     display::{
         causes,
         progress::Progress,
-        table,
+        table, tenants,
         text::{Text, text},
         tone_of_state,
     },
@@ -28,6 +28,7 @@ use crate::{
     exit::{Exit, Failure},
     fleet::Fleet,
     selection,
+    service::Service,
     terminal::paint,
 };
 
@@ -62,13 +63,20 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
     drop(logbook);
     let every = args.every.max(MIN_INTERVAL);
     let mut watched = Watched::default();
+    let service = Service::ready(context.stop.clone());
     loop {
         let logbook = read_logbook(&config).await?;
         watched.update(context, &names, &logbook).await?;
+        if let Some(metrics) = &context.metrics {
+            // The next round, or the end of the command, tries again.
+            let written = metrics.write_from(context.terminal, &config, &logbook).await;
+            written.unwrap_or_else(|failure| context.terminal.show_failure(&failure));
+        }
         let Some(next) = watched.next_check(SystemClock.now(), every) else {
             return report(context, &names, &watched, &logbook);
         };
         drop(logbook);
+        service.status(&watched.status(next));
         // Tell the user about a pause that is longer than `--every`.
         if next > later(SystemClock.now(), every) {
             context.terminal.say(text!("waiting until {} for the next check", next));
@@ -115,6 +123,12 @@ impl Watched {
             self.0.insert(name.clone(), WatchedTenant { overview, shown: line, waits, checked_at });
         }
         Ok(())
+    }
+
+    /// What a service manager shows of this command.
+    fn status(&self, next: Timestamp) -> Text {
+        let waiting = self.0.values().filter(|tenant| tenant.waits).count();
+        text!("{} waiting; next check at {}", tenants(waiting), next)
     }
 
     /// When to check next, or `None` if no tenant waits.

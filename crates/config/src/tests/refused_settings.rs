@@ -429,7 +429,7 @@ fn a_clock_that_is_not_on_this_machine() {
     1 | [simulation]
       | ^^^^^^^^^^^^ expected `clock = "http://127.0.0.1:PORT/clock"`
       |
-      = help: for real tenants, remove the table; only `flowswap sim` writes it
+      = help: for real tenants, remove the table; only the simulator writes it
 
     error: unknown key `clok`
      --> migrate.toml:2:1
@@ -441,4 +441,17 @@ fn a_clock_that_is_not_on_this_machine() {
 
     error: 2 errors in the configuration
     "#);
+}
+
+#[test]
+fn a_moved_clock_of_a_real_org() {
+    let text = "[simulation]\nclock = \"http://127.0.0.1:80/clock\"\n\
+                [[tenant]]\nname = \"acme\"\n[tenant.provider]\nplugin = \"okta\"\ndomain = \"acme.okta.com\"\n\
+                [tenant.directory]\nplugin = \"rest\"\n";
+    let refused = refuse_toml(text);
+    assert!(refused.contains("`[simulation]` moves the clock, but the org of `acme` is real"), "{refused}");
+    assert!(
+        !refuse_toml(&text.replace("okta.com", "okta.test").replace("[[tenant]]", "x = 1\n[[tenant]]"))
+            .contains("is real")
+    );
 }

@@ -15,6 +15,9 @@ pub struct Overview {
     pub state: TenantState,
     /// Since when it has this state.
     pub since: Timestamp,
+    /// When its last record was written. `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<Timestamp>,
     /// Why, if the state alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -119,6 +122,7 @@ impl TenantHistory {
         Overview {
             state: self.state,
             since: self.since,
+            last_at: self.last_at,
             reason: self.reason.clone(),
             step: self.step.clone(),
             direction: self.direction,

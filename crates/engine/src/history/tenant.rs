@@ -24,6 +24,8 @@ pub struct TenantHistory {
     pub state: TenantState,
     /// Since when it has this state.
     pub since: Timestamp,
+    /// When its last record was written. `None` before the first.
+    pub last_at: Option<Timestamp>,
     /// Why, if the state alone does not say it.
     pub reason: Option<String>,
     /// The last step that was started.
@@ -77,6 +79,7 @@ impl TenantHistory {
         Self {
             state: TenantState::Unplanned,
             since: at,
+            last_at: None,
             reason: None,
             step: None,
             direction: Direction::Forward,
@@ -116,6 +119,7 @@ impl TenantHistory {
         if is_written_at_work(entry) {
             self.expect_taken_up(run)?;
         }
+        self.last_at = Some(at);
         if let Entry::Planned { plan, .. } = entry {
             self.noted_plans.insert(plan.clone());
         }

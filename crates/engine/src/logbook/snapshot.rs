@@ -14,7 +14,7 @@ use crate::{
 
 /// The version of what a snapshot says about a tenant. Raise it with every change of [`Overview`], or of how it is computed:
 /// then snapshots of earlier versions are not used.
-pub const SNAPSHOT_FORMAT: u32 = 6;
+pub const SNAPSHOT_FORMAT: u32 = 7;
 
 /// The tenants of a journal up to a position.
 #[derive(Debug, Clone, PartialEq, Eq)]

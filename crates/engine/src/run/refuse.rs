@@ -252,7 +252,7 @@ fn refuse_by_rehearsal(job: &Job, history: &TenantHistory) -> Option<String> {
     let continues = job.rehearsal || job.part.is_none();
     match (&history.work, history.begun_rehearsal()) {
         (Some(_), None) if job.rehearsal => Some(format!(
-            "the tenant is {} already, for good: only one that is not begun can be rehearsed",
+            "the tenant is {} already, and not for a rehearsal: only one that is not begun can be rehearsed",
             history.state
         )),
         (_, Some(_)) if job.goal == Goal::RolledBack || (job.goal == Goal::Swapped && continues) => None,

@@ -52,7 +52,7 @@ async fn after_a_rehearsal_the_same_plan_is_carried_out_for_good() {
     assert_swapped(&fleet.env.state());
     assert_eq!(gate(&fleet), Gate::Open);
     assert_eq!(tenant(&fleet).rehearsed, Some(receipt), "the receipt stays");
-    let refused = "the tenant is swapped already, for good: only one that is not begun can be rehearsed";
+    let refused = "the tenant is swapped already, and not for a rehearsal: only one that is not begun can be rehearsed";
     assert_eq!(rehearse_forward(&fleet).await, Outcome::Refused { changes: vec![refused.to_owned()] });
     assert_lawful(&fleet.env.state());
 }
