@@ -115,7 +115,7 @@ fn an_advance_moves_what_flowswap_counts_from() {
     sim.finish().expect(0);
     let refused = terminal.run("status", 1);
     assert!(refused.stderr.contains("failed to ask the simulator at 127.0.0.1:"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("hint: start it again in an empty folder"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: start a simulator in an empty folder"), "{}", refused.stderr);
 }
 
 #[test]
