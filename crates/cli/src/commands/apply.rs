@@ -188,15 +188,15 @@ impl<'a> How<'a> {
 pub(super) async fn carry_out(
     context: &Context,
     config: &Config,
+    plan: &PlanFile,
     how: How<'_>,
     names: &[String],
 ) -> Result<(Report, Exit), Failure> {
-    let plan = plan::read(how.path)?;
-    check_head(&plan, &how, config)?;
-    let approvals = Approvals::read(config, how.path, &plan)?;
+    check_head(plan, &how, config)?;
+    let approvals = Approvals::read(config, how.path, plan)?;
     let ports = context.run_ports(config, context.progress()).await?;
-    keep_copy(config, &plan)?;
-    let migration = Migration { context, config, how, plan: &plan, approvals: approvals.as_ref(), ports };
+    keep_copy(config, plan)?;
+    let migration = Migration { context, config, how, plan, approvals: approvals.as_ref(), ports };
     migration.run(names, Vec::new()).await
 }
 
@@ -255,10 +255,15 @@ async fn select(config: &Config, plan: &PlanFile, path: &Path, args: &Select) ->
     let meant = outlines.iter().filter(|tenant| meant.contains(&tenant.name));
     let (with_steps, without): (Vec<&Outline>, Vec<&Outline>) = meant.partition(|tenant| tenant.steps > 0);
     if let Some(tenant) = without.iter().find(|tenant| selected.is_written(&tenant.name)) {
-        let error = format!("the plan has no steps for `{}`: it is {}", tenant.name, tenant.verdict);
-        return Err(Failure::new(Exit::Usage, error).hint(format!("see why: flowswap detect {}", tenant.name)));
+        return Err(no_steps(tenant));
     }
     Ok(with_steps.into_iter().map(|tenant| tenant.name.clone()).collect())
+}
+
+/// The failure for a tenant that was written out and that the plan does not migrate.
+pub(super) fn no_steps(tenant: &Outline) -> Failure {
+    let error = format!("the plan has no steps for `{}`: it is {}", tenant.name, tenant.verdict);
+    Failure::new(Exit::Usage, error).hint(format!("see why: flowswap detect {}", tenant.name))
 }
 
 /// Fails early if nobody could be migrated: no tenant has enough approvals, and none was started with this plan.

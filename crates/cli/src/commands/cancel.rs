@@ -1,6 +1,9 @@
 //! `flowswap cancel`: stops the command that is at work, from another terminal, as Ctrl-C would. Returns once it has ended.
 
-use super::{desk::Doing, pause::find};
+use super::{
+    desk::Doing,
+    pause::{find, unless_stopped},
+};
 use crate::{
     context::Context,
     display::text::text,
@@ -10,13 +13,9 @@ use crate::{
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let at_work = find(context, "cancel").await?;
     context.terminal.say("waiting until the steps that have begun are done, and the command has ended");
-    let doing: Doing = tokio::select! {
-        biased;
-        () = context.stop.stopped() => {
-            context.terminal.say("the command still stops once these steps are done");
-            return Ok(Exit::Interrupted);
-        }
-        doing = at_work.cancel() => doing?,
+    let otherwise = "the command still stops once these steps are done";
+    let Some(doing) = unless_stopped(context, at_work.cancel::<Doing>(), otherwise).await? else {
+        return Ok(Exit::Interrupted);
     };
     context.terminal.report(&doing, || {
         text!(

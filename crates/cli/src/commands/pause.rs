@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::desk::Steered;
 use crate::{
     context::Context,
-    display::text::{Text, text},
+    display::text::text,
     door::{Ask, AtWork},
     exit::{Exit, Failure},
 };
@@ -17,18 +17,14 @@ const MOMENT: Duration = Duration::from_millis(500);
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let at_work = find(context, "pause").await?;
     context.terminal.say("waiting until the steps that have begun are done");
-    let steered: Steered = tokio::select! {
-        biased;
-        () = context.stop.stopped() => {
-            context.terminal.say("the command still pauses once these steps are done; to prevent that: flowswap unpause");
-            return Ok(Exit::Interrupted);
-        }
-        steered = at_work.ask(Ask::Pause) => steered?,
+    let otherwise = "the command still pauses once these steps are done; to prevent that: flowswap unpause";
+    let Some(steered) = unless_stopped(context, at_work.ask::<Steered>(Ask::Pause), otherwise).await? else {
+        return Ok(Exit::Interrupted);
     };
     let command = steered.doing.command;
-    if steered.doing.paused.is_none() {
+    let Some(paused) = &steered.doing.paused else {
         return Err(Failure::new(Exit::Failed, format!("somebody let `flowswap {command}` go on at the same time")));
-    }
+    };
     // Its last step may have been the one that ended.
     tokio::time::sleep(MOMENT).await;
     find(context, "pause").await.map_err(|_| {
@@ -36,19 +32,31 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         failure.hint("see what it did: flowswap status")
     })?;
     context.terminal.report(&steered, || {
-        let doing = &steered.doing;
         let next = "next: flowswap unpause, or flowswap cancel";
-        match &doing.paused {
-            Some(paused) if !steered.changed => {
-                text!("`flowswap {}` was paused already, by {} at {}\n{}\n", command, paused.by, paused.at, next)
-            }
-            Some(_) => {
-                text!("paused `flowswap {}`: it changes nothing until it may go on\n{}\n", command, next)
-            }
-            None => Text::default(),
+        if steered.changed {
+            text!("paused `flowswap {}`: it changes nothing until it may go on\n{}\n", command, next)
+        } else {
+            text!("`flowswap {}` was paused already, by {} at {}\n{}\n", command, paused.by, paused.at, next)
         }
     })?;
     Ok(Exit::Done)
+}
+
+/// Waits for the answer of the command that is at work. `None` if the person does not want to wait any longer, who is then told what
+/// happens otherwise.
+pub(super) async fn unless_stopped<T>(
+    context: &Context,
+    answer: impl Future<Output = Result<T, Failure>>,
+    otherwise: &str,
+) -> Result<Option<T>, Failure> {
+    tokio::select! {
+        biased;
+        () = context.stop.stopped() => {
+            context.terminal.say(text!("{}", otherwise));
+            Ok(None)
+        }
+        answer = answer => answer.map(Some),
+    }
 }
 
 /// The command that is at work. Without one, the person believes something that is not so.

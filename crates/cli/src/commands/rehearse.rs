@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowswap_config::Config;
-use flowswap_engine::{Direction, Goal, Logbook, Outline, Overview, Rehearsed, TenantState, short};
+use flowswap_engine::{Direction, Goal, Logbook, Overview, Rehearsed, TenantState, short};
 use flowswap_host::quoted;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -59,12 +59,15 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let names = selection::select_configured(&config, &logbook, &args.select).await?;
     let parts = Parts::of(&names, &logbook)?;
     let mut what = Text::default();
-    let plan = if parts.new.is_empty() { None } else { Some(find_plan(args, &parts.new, &logbook)?) };
-    if let Some(path) = &plan {
-        let plan = plan::read(path)?;
+    let path = if parts.new.is_empty() { None } else { Some(find_plan(args, &parts.new, &logbook)?) };
+    let plan = path.map(|path| plan::read(&path).map(|plan| (path, plan))).transpose()?;
+    if let Some((_, plan)) = &plan {
         let new: BTreeSet<&String> = parts.new.iter().collect();
-        refuse_without_steps(plan.outlines().filter(|it| new.contains(&it.name)))?;
-        what += display::plan::summarize(plan.head(), plan.outlines().filter(|it| new.contains(&it.name)));
+        let outlines = || plan.outlines().filter(|it| new.contains(&it.name));
+        if let Some(tenant) = outlines().find(|tenant| tenant.steps == 0) {
+            return Err(apply::no_steps(tenant));
+        }
+        what += display::plan::summarize(plan.head(), outlines());
     }
     if parts.is_over(&names, &logbook) {
         context.terminal.say("these tenants are rehearsed; to rehearse one again, plan it again");
@@ -78,10 +81,10 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     drop(logbook);
 
     let mut exit = Exit::Done;
-    if let Some(path) = &plan {
+    if let Some((path, plan)) = &plan {
         let accept_changes = args.changes.accept_changes;
         let how = How { path, digest: None, interactive: false, may_ask: !args.yes, accept_changes, rehearsal: true };
-        exit = note(context, exit, apply::carry_out(context, &config, how, &parts.new).await?)?;
+        exit = note(context, exit, apply::carry_out(context, &config, plan, how, &parts.new).await?)?;
     }
     if !parts.begun.is_empty() && !context.stop.is_stopped() {
         exit = note(context, exit, go_on(context, &config, &parts.begun, Goal::Swapped, args).await?)?;
@@ -140,9 +143,7 @@ impl Parts {
         }
         Ok(parts)
     }
-}
 
-impl Parts {
     /// Whether nothing is left to do.
     fn is_over(&self, names: &[String], logbook: &Logbook) -> bool {
         self.new.is_empty() && self.begun.is_empty() && proven(names, logbook).is_empty()
@@ -157,13 +158,6 @@ fn is_proven(tenant: &Overview) -> bool {
 
 fn proven(names: &[String], logbook: &Logbook) -> Vec<String> {
     names.iter().filter(|name| logbook.overview(name).is_some_and(|tenant| is_proven(&tenant))).cloned().collect()
-}
-
-/// Fails for a tenant that the plan does not migrate.
-fn refuse_without_steps<'a>(mut tenants: impl Iterator<Item = &'a Outline>) -> Result<(), Failure> {
-    let Some(tenant) = tenants.find(|tenant| tenant.steps == 0) else { return Ok(()) };
-    let error = format!("the plan has no steps for `{}`: it is {}", tenant.name, tenant.verdict);
-    Err(Failure::new(Exit::Usage, error).hint(format!("see why: flowswap detect {}", tenant.name)))
 }
 
 /// The plan to carry out: the one that the person names, or else the last one that was made for these tenants.
