@@ -116,8 +116,9 @@ impl Context {
         require_state(&config)?;
         times::remember(&config);
         if let Some(ahead) = clock::remember(&config)? {
-            let ahead = times::age(ahead.as_secs());
-            self.terminal.say(text!("all times are those of the simulator, {} ahead of this machine", ahead));
+            let (distance, side) = (ahead.abs(), if ahead.is_negative() { "behind" } else { "ahead of" });
+            let distance = times::age(distance.as_secs());
+            self.terminal.say(text!("all times are those of the simulator, {} {} this machine", distance, side));
         }
         Ok(config)
     }

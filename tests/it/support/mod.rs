@@ -3,6 +3,8 @@
 mod background;
 /// A browser, if there is one.
 pub(crate) mod browser;
+/// A clock that stands still.
+pub(crate) mod clock;
 /// A disk that fails on request.
 pub(crate) mod disk;
 /// A terminal to run the binary in.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Output, run_in};
+use crate::support::{Output, clock, run_in};
 
 /// The secret in the secret store, which must appear only where a person asked for it.
 pub(super) const CANARY: &str = "kQ7-canary-Zx93_do-not-show";
@@ -27,13 +27,22 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// Writes the configuration, the journal, and the secret store.
+    /// The story, read some time after it happened.
     pub(super) fn new() -> Self {
+        Self::write(String::new())
+    }
+
+    /// The story, read in the morning six days later, whenever the test runs.
+    pub(super) fn six_days_later() -> Self {
+        Self::write(clock::simulation_at("2026-03-07T07:00:30Z"))
+    }
+
+    /// Writes the configuration, the journal, and the secret store.
+    fn write(mut toml: String) -> Self {
         let dir = crate::support::folder();
         let names = ["acme", "globex", "initech", "umbrella", "hooli", "stark"];
-        let mut toml = "[defaults]\nprovider = { plugin = \"okta\", domain = \"{name}.okta.com\" }\n\
-                        directory = { plugin = \"rest\" }\n"
-            .to_owned();
+        toml += "[defaults]\nprovider = { plugin = \"okta\", domain = \"{name}.okta.test\" }\n\
+                        directory = { plugin = \"rest\" }\n";
         for name in names {
             toml += &format!("[[tenant]]\nname = \"{name}\"\n");
         }
@@ -223,7 +232,7 @@ impl StoryWriter {
         self.start(tenant, Direction::Forward);
         self.step_began(tenant, "provision");
         let (step, url) =
-            ("provision".to_owned(), format!("https://{tenant}.okta.com/integrations/api/v1/api-services"));
+            ("provision".to_owned(), format!("https://{tenant}.okta.test/integrations/api/v1/api-services"));
         let intended = Entry::RequestIntended {
             step: step.clone(),
             request: 0,
@@ -315,7 +324,7 @@ fn reconnect(tenant: &str, secret: &Handle) -> RunSheet {
         title: format!("Reconnect the directory {tenant}"),
         url: Some("https://directory-sync.us.paloaltonetworks.com/directory".to_owned()),
         lines: vec![
-            SheetLine::new(A::Go, "Actions → Reconnect").note(format!("in the row of {tenant}.okta.com")),
+            SheetLine::new(A::Go, "Actions → Reconnect").note(format!("in the row of {tenant}.okta.test")),
             SheetLine::new(A::Choose, "Connection Flow").with("Client Credential Flow"),
             SheetLine::new(A::Enter, "Client ID").with("0oa1b2c3d4e5f6g7h8i9"),
             SheetLine::new(A::Enter, "Client Secret").with(secret.to_value()),
