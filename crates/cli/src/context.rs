@@ -74,6 +74,9 @@ pub(crate) struct Context {
     pub(crate) metrics: Option<Arc<Metrics>>,
     /// Where `--log-file` writes, if it was passed.
     pub(crate) log: Option<Arc<LogFile>>,
+    /// Sends traces to a collector, if the environment names one.
+    #[cfg(feature = "otlp")]
+    pub(crate) traces: Arc<crate::traces::Traces>,
     /// Listens to every plugin process, for `flowswap record`.
     pub(crate) listen: Option<Listen>,
 }
@@ -100,6 +103,8 @@ impl Context {
             current: progress,
             courier: Courier::new(fetcher.clone(), Arc::new(SystemClock)),
             fetcher,
+            #[cfg(feature = "otlp")]
+            traces: Arc::default(),
             listen: None,
         })
     }
@@ -115,6 +120,8 @@ impl Context {
         self.global.override_in(&mut config);
         require_state(&config)?;
         times::remember(&config);
+        #[cfg(feature = "otlp")]
+        self.traces.use_network(&config);
         if let Some(ahead) = clock::remember(&config)? {
             let (distance, side) = (ahead.abs(), if ahead.is_negative() { "behind" } else { "ahead of" });
             let distance = times::age(distance.as_secs());
@@ -206,6 +213,8 @@ impl Context {
 
     /// The same for a run beside the one that the metrics are about. Each run needs a sink of its own.
     pub(crate) fn logged(&self, events: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
+        #[cfg(feature = "otlp")]
+        let events = self.traces.beside(events);
         match &self.log {
             Some(log) => log.beside(events),
             None => events,

@@ -40,7 +40,10 @@ mod sim_files;
 #[cfg(feature = "sandbox")]
 mod sim_world;
 mod soak;
+mod spans;
 mod terminal;
+#[cfg(feature = "otlp")]
+mod traces;
 mod trust;
 mod waves;
 
@@ -118,11 +121,15 @@ fn start(cli: Cli, recording: Option<Recording>, hardened: io::Result<()>) -> Re
     runtime.block_on(async {
         let context = Context::new(cli.global)?;
         let (courier, terminal) = (context.courier.clone(), context.terminal);
+        #[cfg(feature = "otlp")]
+        let traces = std::sync::Arc::clone(&context.traces);
         let ended = match recording {
             Some(recording) => commands::record::run(context, cli.command, recording).await,
             None => commands::run(context, cli.command).await,
         };
         courier.finish_command(terminal).await;
+        #[cfg(feature = "otlp")]
+        traces.finish(terminal).await;
         ended
     })
 }

@@ -17,6 +17,8 @@ mod capture;
 mod cause;
 mod child;
 mod clients;
+#[cfg(feature = "collector")]
+mod collector;
 mod connection;
 mod custody;
 mod decode;
@@ -68,6 +70,8 @@ pub use ca_file::CaProblem;
 pub use cage::{Cage, UnknownCage};
 pub use child::serve;
 pub use clients::{Connect, build};
+#[cfg(feature = "collector")]
+pub use collector::{CollectorError, connect_to_collector};
 pub use effects::Effects;
 pub use flowswap_engine::chain;
 pub use gate::Gate;

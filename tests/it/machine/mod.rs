@@ -19,3 +19,6 @@ pub(crate) mod schemas;
 /// `watch` under a service manager.
 #[cfg(target_os = "linux")]
 mod service;
+/// Traces to a collector.
+#[cfg(feature = "otlp")]
+mod traces;

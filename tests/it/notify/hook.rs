@@ -1,4 +1,4 @@
-//! A webhook on this machine, over TLS: it keeps what it gets, and answers as a test says.
+//! A webhook on this machine: it keeps what it gets, and answers as a test says.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +32,7 @@ const FOREVER: Duration = Duration::from_secs(60);
 
 /// What the webhook does with a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// It answers with this status.
     Status(u16),
     /// It answers 429 and asks to wait for so many seconds.
@@ -44,11 +44,13 @@ pub(super) enum Reply {
 }
 
 /// What is in the path of every webhook, and nowhere else.
-pub(super) const CANARY: &str = "canary-5f0e77";
+pub(crate) const CANARY: &str = "canary-5f0e77";
 
-pub(super) struct Hook {
+/// A server that takes posts of JSON.
+pub(crate) struct Hook {
     address: SocketAddr,
-    ca: String,
+    /// Who signed its certificate. `None` if it does not use TLS.
+    ca: Option<String>,
     requests: Receiver<(String, Value)>,
     shared: Arc<Shared>,
     _runtime: Runtime,
@@ -62,9 +64,20 @@ struct Shared {
 }
 
 impl Hook {
-    pub(super) fn start(replies: &[Reply]) -> Self {
-        let runtime = Runtime::new().unwrap();
+    /// One that uses TLS.
+    pub(crate) fn start(replies: &[Reply]) -> Self {
         let (ca, acceptor) = issue();
+        Self::serve(replies, Some(ca), Some(acceptor))
+    }
+
+    /// One that does not use TLS.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn start_plain() -> Self {
+        Self::serve(&[], None, None)
+    }
+
+    fn serve(replies: &[Reply], ca: Option<String>, acceptor: Option<TlsAcceptor>) -> Self {
+        let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, requests) = channel();
@@ -74,8 +87,13 @@ impl Hook {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, sender, shared) = (acceptor.clone(), sender.clone(), Arc::clone(&serving));
                 tokio::spawn(async move {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, &sender, &shared).await;
+                    match acceptor {
+                        None => serve(stream, &sender, &shared).await,
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve(stream, &sender, &shared).await;
+                            }
+                        }
                     }
                 });
             }
@@ -86,17 +104,23 @@ impl Hook {
     }
 
     /// What to do with the next requests.
-    pub(super) fn script(&self, replies: &[Reply]) {
+    pub(crate) fn script(&self, replies: &[Reply]) {
         self.shared.replies.lock().unwrap().extend(replies);
     }
 
+    /// Its URL for messages of this name. The lab trusts its certificate.
+    pub(crate) fn trusted_by(&self, lab: &Lab, name: &str) -> String {
+        let Some(ca) = &self.ca else { return format!("http://{}/{CANARY}/{name}", self.address) };
+        fs::OpenOptions::new().append(true).open(lab.path("ca.pem")).unwrap().write_all(ca.as_bytes()).unwrap();
+        format!("https://{}/{CANARY}/{name}", self.address)
+    }
+
     /// Lets the lab tell this webhook of these occasions, under this name. Its URL is in a file.
-    pub(super) fn join(&self, lab: &Lab, name: &str, on: &str, form: &str) {
-        let url = format!("https://{}/{CANARY}/{name}\n", self.address);
+    pub(crate) fn join(&self, lab: &Lab, name: &str, on: &str, form: &str) {
+        let url = self.trusted_by(lab, name);
         let file = format!("{name}.url");
-        fs::write(lab.path(&file), url).unwrap();
+        fs::write(lab.path(&file), url + "\n").unwrap();
         fs::set_permissions(lab.path(&file), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        fs::OpenOptions::new().append(true).open(lab.path("ca.pem")).unwrap().write_all(self.ca.as_bytes()).unwrap();
         lab.edit_config(|text| {
             format!(
                 "{text}\n[[notify]]\nname = \"{name}\"\non = [{on}]\nwebhook = {{ file = \"{file}\" }}\nas = \"{form}\"\n"
@@ -106,22 +130,22 @@ impl Hook {
 
     /// The next request: the last part of its path, and its body. Waits for it.
     #[track_caller]
-    pub(super) fn next(&self) -> (String, Value) {
+    pub(crate) fn next(&self) -> (String, Value) {
         self.requests.recv_timeout(FOREVER).expect("nothing was told")
     }
 
     /// The keys of all requests that have come by now.
-    pub(super) fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.bodies().iter().map(|body| body["key"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The bodies of all requests that have come by now.
-    pub(super) fn bodies(&self) -> Vec<Value> {
+    pub(crate) fn bodies(&self) -> Vec<Value> {
         self.requests.try_iter().map(|(_, body)| body).collect()
     }
 
     /// How many requests hang now.
-    pub(super) fn hanging(&self) -> usize {
+    pub(crate) fn hanging(&self) -> usize {
         self.shared.hanging.load(Ordering::SeqCst)
     }
 }

@@ -1,7 +1,7 @@
 //! Who is told what: each thing once, whatever the target does, and never at the cost of a run.
 
 mod delivered;
-mod hook;
+pub(crate) mod hook;
 mod programs;
 mod secret;
 mod told;
@@ -20,7 +20,7 @@ fn fleet(tenants: usize) -> Lab {
 }
 
 /// The org of this tenant refuses to create a client, once.
-fn let_fail(lab: &Lab, index: usize) {
+pub(crate) fn let_fail(lab: &Lab, index: usize) {
     fault(lab, index, FaultKind::Status { status: 400 });
 }
 
