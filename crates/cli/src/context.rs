@@ -93,11 +93,14 @@ impl Context {
         let switch = StopSwitch::default();
         interrupt::listen(terminal, progress.clone(), switch.clone()).map_err(Failure::at("listen for Ctrl-C"))?;
         let fetcher = Fetcher::new(terminal);
+        let metrics = global.metrics.as_deref().map(Metrics::prepare).transpose()?.map(Arc::new);
+        let log = global.log_file.as_deref().map(LogFile::open).transpose()?.map(Arc::new);
+        refuse_one_file_for_both(&global)?;
         Ok(Self {
             stop: switch.listen(),
             switch,
-            metrics: global.metrics.as_deref().map(Metrics::prepare).transpose()?.map(Arc::new),
-            log: global.log_file.as_deref().map(LogFile::open).transpose()?.map(Arc::new),
+            metrics,
+            log,
             global,
             terminal,
             current: progress,
@@ -465,6 +468,17 @@ impl Journal for NoJournal {
         };
         async { loaded }.boxed()
     }
+}
+
+/// The metrics would replace the log.
+fn refuse_one_file_for_both(global: &Global) -> Result<(), Failure> {
+    let (Some(metrics), Some(log)) = (&global.metrics, &global.log_file) else { return Ok(()) };
+    let [metrics_file, log_file] = [metrics, log].map(|path| path.canonicalize().ok());
+    if metrics_file.is_none() || metrics_file != log_file {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::Usage, format!("`{}` cannot be both the log and the metrics", log.display()));
+    Err(failure.hint("name another file for one of them"))
 }
 
 #[cfg(test)]

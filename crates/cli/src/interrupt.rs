@@ -41,15 +41,19 @@ use on_windows::Signals;
 mod on_unix {
     use std::io;
 
-    use tokio::signal::unix::{Signal, SignalKind, signal};
+    use rustix::process::Signal;
+    use tokio::signal::unix::{self, SignalKind, signal};
 
     pub(super) struct Signals {
-        interrupt: Signal,
-        terminate: Signal,
+        interrupt: unix::Signal,
+        terminate: unix::Signal,
     }
 
     impl Signals {
         pub(super) fn install() -> io::Result<Self> {
+            // With a handler, a file that reaches its limit (setrlimit(2)) fails the write, and does not end the process in the
+            // middle of its work. The handler stays for good.
+            drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
             Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
         }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 use serde_json::Value;
 
 use super::schemas;
-use crate::support::Lab;
+use crate::support::{Lab, finish};
 
 fn lines(lab: &Lab) -> Vec<Value> {
     let text = fs::read_to_string(lab.path("run.log")).unwrap();
@@ -75,4 +75,52 @@ fn only_a_log_is_continued() {
         assert!(refused.stderr.contains(why) && !refused.stderr.contains("--force"), "{path}: {}", refused.stderr);
     }
     assert_eq!(fs::read_to_string(lab.path("notes")).unwrap(), "my notes");
+}
+
+#[test]
+fn the_log_and_the_metrics_are_two_files() {
+    let lab = Lab::with_tenants(1);
+    for metrics in ["both", "./both"] {
+        let refused = lab.run(&["detect", "--log-file", "both", "--metrics", metrics]).expect(2);
+        assert!(refused.stderr.contains("`both` cannot be both the log and the metrics"), "{}", refused.stderr);
+        assert!(!fs::read_to_string(lab.path("both")).unwrap().contains("flowswap_"));
+    }
+}
+
+/// A machine that went down, or a full disk, leaves a part of a line.
+#[test]
+fn a_line_that_was_cut_off_spoils_no_other() {
+    let lab = Lab::with_tenants(1);
+    lab.run(&["detect", "--log-file", "run.log"]).expect(0);
+    let whole = fs::read_to_string(lab.path("run.log")).unwrap();
+    fs::write(lab.path("run.log"), &whole[..whole.len() - 5]).unwrap();
+    lab.run(&["detect", "--log-file", "run.log"]).expect(0);
+    let text = fs::read_to_string(lab.path("run.log")).unwrap();
+    let broken = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_err()).count();
+    assert_eq!((broken, text.lines().count()), (1, 2 * whole.lines().count()));
+}
+
+/// A log that may not grow costs the log, and not the run.
+#[test]
+fn a_limit_of_the_file_size_ends_no_run() {
+    const LIMIT: usize = 8 << 20;
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let line = "{\"format\":1,\"at\":\"2026-03-01T08:00:00Z\",\"event\":\"progress\"}\n";
+    fs::write(lab.path("run.log"), line.repeat((LIMIT - 1_000) / line.len())).unwrap();
+    let mut limited = std::process::Command::new("bash");
+    limited.env_clear().env("HOME", lab.dir()).env("NO_COLOR", "1").current_dir(lab.dir());
+    let script = format!("ulimit -f {}; exec \"$0\" apply plan.json --yes --log-file run.log", LIMIT >> 10);
+    let output = finish({
+        limited.args(["-c", &script, env!("CARGO_BIN_EXE_flowswap")]);
+        limited
+    });
+    assert_eq!(output.code, 1, "{}", output.show());
+    assert!(
+        output.stderr.contains("the command itself ran to its end; only the log is incomplete"),
+        "{}",
+        output.show()
+    );
+    assert_eq!(lab.in_state("swapped").len(), 1);
+    assert!(fs::metadata(lab.path("run.log")).unwrap().len() <= LIMIT as u64);
 }

@@ -97,6 +97,7 @@ fn a_run_is_a_trace_with_its_tenants_and_their_steps() {
 fn a_collector_in_trouble_costs_only_the_trace() {
     for (replies, problem) in [
         (&[Reply::Status(401)][..], "the collector answered 401 Unauthorized"),
+        (&[Reply::Body(r#"{"partialSuccess":{"rejectedSpans":"5"}}"#)], "the collector rejected 5 spans"),
         (&[Reply::Close; 4], "the collector: got no answer"),
         (&[Reply::Hang], "the collector did not"),
     ] {

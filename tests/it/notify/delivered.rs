@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     fault, fleet,
-    hook::{Hook, Reply},
+    hook::{CANARY, Hook, Reply},
     let_fail,
 };
 use crate::{
@@ -193,7 +193,23 @@ fn every_target_can_be_tried() {
     ");
     let mut bodies: Vec<_> = [hook.next(), hook.next(), hook.next(), hook.next()].into();
     bodies.retain(|(name, _)| name == "chat");
-    assert_eq!(bodies[1].1, json!({ "text": "this is a test of flowswap: messages arrive here" }));
+    let text = "this is a test of flowswap: messages arrive here";
+    // Slack formats no name, and fetches no link in one.
+    assert_eq!(bodies[1].1, json!({ "text": text, "mrkdwn": false, "unfurl_links": false, "unfurl_media": false }));
     assert!(!lab.path(".flowswap/notified.json").exists(), "a test keeps nothing");
     session.typed("flowswap notify", &lab.run(&["notify"]).expect(0));
+}
+
+/// Who sets a target up learns of a wrong address before something happens.
+#[test]
+fn check_finds_a_target_that_cannot_be_used() {
+    let lab = fleet(1);
+    let hook = Hook::start(&[]);
+    hook.join(&lab, "good", "\"failed\"", "json");
+    assert!(lab.run(&["check", "-v"]).expect(0).stdout.contains("notify good"));
+    fs::write(lab.path("good.url"), format!("http://hooks.test/{CANARY}")).unwrap();
+    let failed = lab.run(&["check"]).expect(3);
+    assert!(failed.stdout.contains("its URL is not an https URL"), "{}", failed.show());
+    assert!(!failed.show().contains(CANARY));
+    assert!(hook.bodies().is_empty(), "a check tells nobody anything");
 }

@@ -35,6 +35,9 @@ const FOREVER: Duration = Duration::from_secs(60);
 pub(crate) enum Reply {
     /// It answers with this status.
     Status(u16),
+    /// It answers 200 with this body.
+    #[cfg(feature = "otlp")]
+    Body(&'static str),
     /// It answers 429 and asks to wait for so many seconds.
     Busy(u32),
     /// It answers nothing until the client closes the connection.
@@ -164,6 +167,13 @@ async fn serve(
         let _ = requests.send((name, serde_json::from_slice(&body).unwrap()));
         let answer = match reply {
             Reply::Status(status) => format!("HTTP/1.1 {status} Status\r\ncontent-length: 0\r\n\r\n"),
+            #[cfg(feature = "otlp")]
+            Reply::Body(body) => {
+                format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+            }
             Reply::Busy(seconds) => {
                 format!("HTTP/1.1 429 Busy\r\nretry-after: {seconds}\r\ncontent-length: 0\r\n\r\n")
             }

@@ -82,6 +82,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let names = selection::select_configured(&config, &ports.logbook, select).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut checks = check_machine(context, &config, &fleet);
+    checks.extend(check_notify(context, &config).await);
     let shared = check_orgs(&fleet, &ports.logbook);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
     checks.extend(shared);
@@ -93,13 +94,6 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
 }
 
 fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check> {
-    let machine = |check: &str, result, detail: String| Check {
-        tenant: None,
-        role: None,
-        evidence: Evidence::new(check, result, detail),
-        hint: None,
-        own_words: Vec::new(),
-    };
     let identity = match context.load_identity(config) {
         Ok(loaded) => {
             let path = identity::locate(config).map(|path| path.display().to_string()).unwrap_or_default();
@@ -154,6 +148,26 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         }
     }));
     checks
+}
+
+/// The targets of notifications. Only a test message shows whether one arrives.
+async fn check_notify(context: &Context, config: &Config) -> Vec<Check> {
+    let targets = context.courier.check(config).await;
+    let checks = targets.into_iter().map(|(name, usable)| match usable {
+        Ok(()) => machine(
+            &format!("notify {name}"),
+            R::Pass,
+            "can be used; for a test message: flowswap notify --test".to_owned(),
+        ),
+        Err(why) => machine(&format!("notify {name}"), R::Fail, why),
+    });
+    checks.collect()
+}
+
+/// A check of this machine.
+fn machine(check: &str, result: R, detail: String) -> Check {
+    let evidence = Evidence::new(check, result, detail);
+    Check { tenant: None, role: None, evidence, hint: None, own_words: Vec::new() }
 }
 
 /// What the identity opens. An error if it does not open every stored secret.

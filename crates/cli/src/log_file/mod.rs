@@ -6,7 +6,7 @@ mod spans;
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,10 +27,18 @@ pub(crate) struct LogFile {
     dispatch: Dispatch,
 }
 
-/// The file, and the first error in writing to it.
+/// The file.
 struct Sink {
     path: PathBuf,
-    file: Mutex<(File, Option<io::Error>)>,
+    file: Mutex<Growing>,
+}
+
+struct Growing {
+    file: File,
+    /// Whether the last line has its end. A line that was cut off would also spoil the next one.
+    is_whole: bool,
+    /// The first error in writing.
+    error: Option<io::Error>,
 }
 
 impl LogFile {
@@ -41,14 +49,10 @@ impl LogFile {
     /// If it has anything but a log, or cannot be written.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         Output::prepare_file(path, Kind::Log)?;
-        let doing = || format!("write the log `{}`", path.display());
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path);
-        let file = file.map_err(|error| Failure { exit: Exit::Usage, ..Failure::at(doing())(error) })?;
-        let sink = Arc::new(Sink { path: path.to_owned(), file: Mutex::new((file, None)) });
+        let failed = Failure::at(format!("write the log `{}`", path.display()));
+        let opened = open(path).and_then(|file| Ok((is_whole(&file)?, file)));
+        let (is_whole, file) = opened.map_err(|error| Failure { exit: Exit::Usage, ..failed(error) })?;
+        let sink = Arc::new(Sink { path: path.to_owned(), file: Mutex::new(Growing { file, is_whole, error: None }) });
         // Not the subscriber of the process: no library that flowswap uses can write into this log.
         let dispatch = Dispatch::new(Registry::default().with(Lines::to(Arc::clone(&sink))));
         Ok(Self { sink, dispatch })
@@ -61,7 +65,7 @@ impl LogFile {
 
     /// Fails if a line could not be written.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
-        match self.sink.file.lock().unwrap_or_else(PoisonError::into_inner).1.take() {
+        match self.sink.file.lock().unwrap_or_else(PoisonError::into_inner).error.take() {
             None => Ok(()),
             Some(error) => Err(Failure::at(format!("write the log `{}`", self.sink.path.display()))(error)
                 .hint("the command itself ran to its end; only the log is incomplete")),
@@ -72,8 +76,29 @@ impl LogFile {
 impl Sink {
     /// Appends a line. After an error it goes on, because the disk may have room again.
     fn write(&self, line: &str) {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.0.write_all(line.as_bytes());
-        file.1 = file.1.take().or(written.err());
+        let mut growing = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = if growing.is_whole { "" } else { "\n" };
+        let written = growing.file.write_all(format!("{begin}{line}").as_bytes());
+        growing.is_whole = written.is_ok();
+        growing.error = growing.error.take().or(written.err());
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Whether the file ends with the end of a line.
+fn is_whole(mut file: &File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }

@@ -18,6 +18,8 @@ const MANY: usize = 5;
 const MOST_LINES: usize = 50;
 /// The most columns of a line.
 const MOST_COLUMNS: usize = 200;
+/// The most columns of a person's name in a sentence.
+const MOST_OF_A_NAME: usize = 60;
 /// The most lines that a program gets at once.
 const MOST_AT_ONCE: usize = 100;
 
@@ -66,7 +68,9 @@ fn to_json(value: &impl Serialize) -> String {
 
 fn slack(lines: &[Text]) -> Value {
     let escape = |line: &Text| line.as_str().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    json!({ "text": lines.iter().map(escape).collect::<Vec<_>>().join("\n") })
+    let text = lines.iter().map(escape).collect::<Vec<_>>().join("\n");
+    // Names come from outside: they are neither formatted, nor do their links fetch anything.
+    json!({ "text": text, "mrkdwn": false, "unfurl_links": false, "unfurl_media": false })
 }
 
 /// What the workflow “Post to a channel when a webhook request is received” takes (learn.microsoft.com, "Create and send
@@ -123,7 +127,8 @@ fn heading(number: usize, on: Option<&'static str>) -> Text {
 
 fn sentence(news: &Notification) -> Text {
     let tenant = news.tenant.as_deref().unwrap_or_default();
-    let person = || news.owner.clone().unwrap_or_else(|| "an operator".to_owned());
+    // A long name must not push out what the sentence says.
+    let person = || news.owner.as_ref().map_or("an operator".into(), |owner| text!("{}", owner).cut_to(MOST_OF_A_NAME));
     let step = news.step.as_deref().unwrap_or_default();
     let due = || news.deadline.map(|deadline| text!(" by {}", deadline)).unwrap_or_default();
     let because = || news.reason.as_ref().map(|reason| text!(": {}", reason)).unwrap_or_default();

@@ -154,6 +154,15 @@ impl Courier {
         RoundReport { targets, is_elsewhere: matches!(delivered, Delivered::Elsewhere) }
     }
 
+    /// Whether each target can be used, as far as that can be known without a message. Else why not.
+    pub(crate) async fn check(&self, config: &Config) -> Vec<(String, Result<(), String>)> {
+        let checks = config
+            .notify
+            .iter()
+            .map(|target| async { (target.name.clone(), Sender::new(target, config, &self.fetcher).check().await) });
+        join_all(checks).await
+    }
+
     /// Sends one test message to each target, and keeps nothing of it.
     pub(crate) async fn test(&self, config: &Config) -> Vec<TargetReport> {
         let tests = config.notify.iter().map(|target| async {

@@ -1,6 +1,6 @@
 //! Sends a body to one target, once, and tells what to do if that did not work.
 
-use std::{fmt, sync::Arc, thread, time::Duration};
+use std::{fmt, process::Command, sync::Arc, thread, time::Duration};
 
 use flowswap_config::{Channel, Config, NotifyTarget, ProgramCall, SecretRef, WebhookUrl};
 use flowswap_engine::{Secret, chain};
@@ -70,6 +70,14 @@ impl Sender {
         }
     }
 
+    /// Whether the target can be used, as far as that can be known without a message.
+    pub(super) async fn check(&mut self) -> Result<(), String> {
+        match self.channel.clone() {
+            Channel::Webhook { url, .. } => self.prepare(&url).await.map(drop),
+            Channel::Command(call) => self.prepare_program(&call).map(drop),
+        }
+    }
+
     async fn prepare(&mut self, url: &WebhookUrl) -> Result<Arc<Webhook>, String> {
         if let Some(webhook) = &self.webhook {
             return Ok(Arc::clone(webhook));
@@ -100,14 +108,16 @@ impl Sender {
         fetched.map_err(|error| chain(&error))
     }
 
+    fn prepare_program(&self, call: &ProgramCall) -> Result<Command, String> {
+        require_trusted_source(&SecretRef::Command(call.clone())).map_err(|error| chain(&error))?;
+        self.fetcher.prepare(call).map(|prepared| prepared.command).map_err(|error| chain(&error))
+    }
+
     async fn run(&self, call: ProgramCall, body: String) -> Sent {
         let name = call.program.clone();
-        if let Err(error) = require_trusted_source(&SecretRef::Command(call.clone())) {
-            return Sent::Unusable(chain(&error));
-        }
-        let command = match self.fetcher.prepare(&call) {
-            Ok(prepared) => prepared.command,
-            Err(error) => return Sent::Unusable(chain(&error)),
+        let command = match self.prepare_program(&call) {
+            Ok(command) => command,
+            Err(why) => return Sent::Unusable(why),
         };
         match program::run(command, &body, PROGRAM_LIMIT).await {
             Ok(Some(status)) if status.success() => Sent::Delivered,

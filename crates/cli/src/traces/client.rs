@@ -10,6 +10,7 @@ use bytes::Bytes;
 use flowswap_host::{Connect, HttpService, TransportError, chain, connect_to_collector};
 use http::{Request, Response, Uri};
 use opentelemetry_http::{HttpClient, HttpError};
+use serde_json::Value;
 use tokio::{runtime::Handle, time::timeout};
 use tower::ServiceExt;
 
@@ -50,10 +51,13 @@ impl Client {
         let answer = sending.await.map_err(|_| "the command ended before the collector answered")?;
         let answer = answer.map_err(|_| format!("the collector did not answer within {} s", WITHIN.as_secs()))?;
         let answer = answer.map_err(|error: TransportError| format!("the collector: {}", chain(&error)))?;
-        match answer.status().is_success() {
-            true => Ok(answer),
-            false => Err(format!("the collector answered {}", answer.status())),
+        if !answer.status().is_success() {
+            return Err(format!("the collector answered {}", answer.status()));
         }
+        // A collector that takes only a part answers 200 (OTLP, "Partial Success").
+        let rejected = serde_json::from_slice::<Value>(answer.body()).ok().and_then(|body| count_rejected(&body));
+        rejected.into_iter().for_each(|spans| self.failure.note(&format!("the collector rejected {spans} spans")));
+        Ok(answer)
     }
 
     fn connect(&self, url: &Uri) -> Result<HttpService, String> {
@@ -64,6 +68,12 @@ impl Client {
             connect_to_collector(&*self.connect, url).map_err(|error| format!("the collector: {}", chain(&error)))?;
         Ok(self.service.get_or_init(|| service).clone())
     }
+}
+
+/// A number of 64 bits may be a text (Protocol Buffers, "JSON Mapping").
+fn count_rejected(body: &Value) -> Option<u64> {
+    let spans = &body["partialSuccess"]["rejectedSpans"];
+    spans.as_u64().or_else(|| spans.as_str()?.parse().ok()).filter(|spans| *spans > 0)
 }
 
 #[async_trait]

@@ -6,9 +6,10 @@
 
 mod client;
 mod sink;
+mod variables;
 
 use std::{
-    env,
+    env::{self, VarError},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -23,6 +24,7 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use self::{
     client::{Client, FirstFailure},
     sink::{RunIds, Spanned},
+    variables::ask_for_traces,
 };
 use crate::{
     display::text::text,
@@ -88,7 +90,12 @@ impl Traces {
     }
 
     fn start(&self) -> Option<Sender> {
-        if !is_asked_for(|name| env::var(name).ok()) {
+        let variable = |name: &str| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(format!("`{name}` is not UTF-8")),
+        };
+        if !ask_for_traces(&variable).map_err(|problem| self.failure.note(&problem)).ok()? {
             return None;
         }
         let ids = RunIds::default();
@@ -109,17 +116,10 @@ impl Traces {
             .with_http_client(Client::new(connect, self.failure.clone()))
             .with_protocol(Protocol::HttpJson);
         // Its errors can name the values of variables, and those of headers are secrets.
-        exporter.build().map_err(|_| "the variables `OTEL_EXPORTER_OTLP_…` cannot be used".to_owned())
+        exporter.build().map_err(|_| {
+            "a variable `OTEL_EXPORTER_OTLP_…` cannot be used; it is not the endpoint or the headers".to_owned()
+        })
     }
-}
-
-/// Whether the variables ask for traces. An empty one counts as not set.
-fn is_asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let value = |name| variable(name).filter(|value| !value.is_empty());
-    let is = |name, expected: &str| value(name).is_some_and(|value| value.eq_ignore_ascii_case(expected));
-    let names_collector = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-    let is_off = is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none");
-    !is_off && names_collector.iter().any(|name| value(name).is_some())
 }
 
 /// What the spans are about. The variables can name it otherwise.
@@ -132,26 +132,4 @@ fn resource() -> Resource {
         _ => resource.with_service_name("flowswap"),
     };
     resource.with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))).build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traces_are_sent_only_if_the_variables_ask_for_it() {
-        let asks = |variables: &[(&str, &str)]| {
-            is_asked_for(|name| {
-                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-            })
-        };
-        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.test");
-        assert!(asks(&[endpoint]));
-        assert!(asks(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector.test/v1/traces")]));
-        assert!(asks(&[endpoint, ("OTEL_SDK_DISABLED", "false"), ("OTEL_TRACES_EXPORTER", "otlp")]));
-        assert!(!asks(&[]));
-        assert!(!asks(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]));
-        assert!(!asks(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]));
-        assert!(!asks(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));
-    }
 }
