@@ -3,7 +3,10 @@
 use flowswap_sim::{Fault, FaultKind, Scenario, SimConfig};
 use serde_json::Value;
 
-use crate::{documents::documented, support::Lab};
+use crate::{
+    documents::documented,
+    support::{Lab, Output, command, terminal::Terminal},
+};
 
 /// A fleet whose configuration has these waves.
 fn lab(tenants: usize, waves: &str) -> Lab {
@@ -109,8 +112,8 @@ fn a_person_opens_and_holds_waves() {
     assert_eq!((&held["waves"][0]["wave"], &held["held"]["wave"]), (&"second".into(), &"later".into()));
     assert!(word(&held["held"]["reason"]).starts_with("it opens at "), "{held}");
     assert_eq!(lab.in_state("swapped"), ["acme", "globex"]);
-    // Nothing runs before that, and the command says the same.
-    assert_eq!(lab.json(&["apply", "plan.json", "--yes"], 4)["held"], held["held"]);
+    // Nothing runs before that, so nobody is asked anything, and the command says the same.
+    assert_eq!(lab.json(&["apply", "plan.json"], 4)["held"], held["held"]);
     lab.run(&["apply", "plan.json", "--yes", "--wave", "later"]).expect(0);
     let by_hand = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert!(
@@ -122,6 +125,65 @@ fn a_person_opens_and_holds_waves() {
     lab.run(&["apply", "plan.json", "--yes", "--wave", "rest"]).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 5);
     assert_eq!(lab.json(&["status", "--wave", "rest"], 0)["tenants"].as_array().unwrap().len(), 2);
+}
+
+/// What a person opened once need not be opened again for what did not begin at that time.
+#[test]
+fn a_wave_that_a_person_opened_stays_open() {
+    let configured = "[[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n\
+                      [[wave]]\nname = \"rest\"\nopens_after = \"confirmed for 20h\"\n";
+    let lab = lab(3, configured);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes", "--hold-after", "canary"]).expect(0);
+    let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Status { status: 400 });
+    lab.sim.add_fault(Fault {
+        host,
+        method: None,
+        path: String::new(),
+        query: String::new(),
+        kind,
+        times: 100,
+        skip: 0,
+    });
+    let opened = lab.run(&["apply", "plan.json", "--yes", "--wave", "rest"]);
+    assert_eq!((lab.in_state("swapped"), lab.in_state("planned")), (names(&["acme", "initech"]), names(&["globex"])));
+    assert!(opened.code != 0, "{}", opened.show());
+    lab.sim.clear_faults();
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+}
+
+/// A wave that waits for tenants of others names the command for those, if the same plan does not take them further.
+#[test]
+fn a_wave_that_waits_names_what_it_waits_for() {
+    let lab = lab(2, "[[wave]]\nname = \"canary\"\npick = { tenants = \"acme\" }\n");
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes", "--hold-after", "canary"]).expect(0);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let next = |output: &Output| output.stdout.lines().last().unwrap_or_default().to_owned();
+    let held = lab.run(&["apply", "plan.json", "globex"]).expect(4);
+    assert_eq!(next(&held), "next: flowswap rollback acme", "{}", held.show());
+    lab.outlive_tokens();
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    let held = lab.run(&["apply", "plan.json", "globex"]).expect(4);
+    assert_eq!(next(&held), "next: flowswap plan acme -o acme.json", "{}", held.show());
+}
+
+/// The number to type is that of the tenants on which the command can begin.
+#[test]
+fn a_person_types_the_number_of_tenants_that_can_begin() {
+    let configured = "[[wave]]\nname = \"canary\"\npick = 21\n\
+                      [[wave]]\nname = \"rest\"\nopens_after = \"by hand\"\n";
+    let lab = lab(24, configured);
+    lab.plan().expect(0);
+    let mut terminal = Terminal::start(command(lab.dir(), &["apply", "plan.json"]));
+    terminal.await_words("Migrate 21 tenants? Type 21 to confirm");
+    terminal.enter("20");
+    assert_eq!(terminal.finish().0, 5);
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     plan,
     run_report::Report,
-    stage::{Held, Stage, stages},
+    stage::{self, Held, Stage, stages},
     started::{self, Lost},
     status,
 };
@@ -58,16 +58,24 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let mut lost: Lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
     let stages = stages(plan.head(), &names, args)?;
     let approvals = Approvals::read(&config, &args.file.plan, &plan)?;
-    let meant: BTreeSet<&String> = stages.iter().flat_map(|stage| &stage.names).collect();
-    let is_whole = args.select.is_empty() && args.hold_after.is_none();
-    let outlines = plan.outlines().filter(|tenant| is_whole || meant.contains(&tenant.name));
+    let known = read_logbook(&config).await?.overviews();
+    let meant = stage::within_reach(&stages, &plan, &known, args);
+    if let (true, true, Some(held)) =
+        (meant.is_empty(), lost.is_empty(), stage::find_held(&stages, &plan, &known, args))
+    {
+        Reports { held: Some(held), ..Reports::default() }.print(context, plan.head())?;
+        return Ok(Exit::NeedsPerson);
+    }
+    let outlines = plan.outlines().filter(|tenant| meant.contains(&tenant.name));
     let mut summary = display::plan::summarize(plan.head(), outlines);
     if let Some(approvals) = &approvals {
         require_any(approvals, args, &config).await?;
         summary += approvals.summarize();
     }
-    let question = Question::about(meant.len(), format!("Migrate {}?", display::tenants(meant.len())));
-    question.ask(context.terminal, &summary, args.yes)?;
+    if !meant.is_empty() {
+        let question = Question::about(meant.len(), format!("Migrate {}?", display::tenants(meant.len())));
+        question.ask(context.terminal, &summary, args.yes)?;
+    }
     // Somebody may have withdrawn an approval while the question was open.
     let approvals = if args.yes { approvals } else { Approvals::read(&config, &args.file.plan, &plan)? };
 

@@ -3,7 +3,10 @@
 use flowswap_contract::{Phase, Step};
 use flowswap_engine::{Clock, Direction, Goal, TenantHistory, TenantState, Work};
 
-use super::started::{self, RunPurpose};
+use super::{
+    started::{self, RunPurpose},
+    status::next_command,
+};
 use crate::{
     args::FinalizeArgs,
     context::{Context, SystemClock, read_logbook},
@@ -154,7 +157,7 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
     let first = match phase {
         _ if tenant.begun_rehearsal().is_some() => format!("flowswap rehearse {name}"),
         Phase::Purge if may_begin(Phase::Retire) => format!("flowswap finalize {name}"),
-        _ => "flowswap status".to_owned(),
+        _ => next_command(name, &tenant.overview()).unwrap_or_else(|| "flowswap status".to_owned()),
     };
     let why = if tenant.begun_rehearsal().is_some() { " for a rehearsal" } else { "" };
     let failure = Failure::new(

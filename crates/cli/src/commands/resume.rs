@@ -98,14 +98,33 @@ async fn report_nothing(
     known: &[(&String, &Overview)],
 ) -> Result<Exit, Failure> {
     let held = find_held(known);
-    started::report_no_tenants(context, (describe_held(&held) + nothing_left(selected)).trim_end())?;
-    let mut exit = if held.is_empty() { Exit::Done } else { Exit::NeedsPerson };
+    let mut under_way = Vec::new();
     for (name, _) in known.iter().filter(|(_, it)| it.plan.is_some() && standing::exit_of(it) != Exit::Done) {
         // The overview may come from a snapshot, which proves nothing.
         let tenant = logbook.overview_from_records(name).await.map_err(cannot_read)?;
-        exit = started::worst(exit, tenant.as_ref().map_or(Exit::Done, standing::exit_of));
+        under_way.extend(tenant.filter(|it| standing::exit_of(it) != Exit::Done).map(|tenant| (name.as_str(), tenant)));
     }
-    Ok(exit)
+    let all = if held.is_empty() && under_way.is_empty() {
+        nothing_left(selected)
+    } else {
+        text!("no run was cut off\n") + describe_held(&held) + describe_under_way(&under_way)
+    };
+    started::report_no_tenants(context, all.trim_end())?;
+    let of_held = if held.is_empty() { Exit::Done } else { Exit::NeedsPerson };
+    Ok(started::worst(of_held, standing::exit_of_all(under_way.iter().map(|(_, tenant)| tenant))))
+}
+
+/// The tenants that a run began and ended without getting them to their goal, one line for each state.
+fn describe_under_way(tenants: &[(&str, Overview)]) -> Text {
+    let mut by_state: BTreeMap<TenantState, Vec<&str>> = BTreeMap::new();
+    for (name, tenant) in tenants {
+        by_state.entry(tenant.state).or_default().push(name);
+    }
+    let line = |(state, names): (TenantState, Vec<&str>)| {
+        let (subject, listed) = (causes::subject(&names), causes::list_names(&names));
+        text!("{}{}: {}; for the next command, run `flowswap status`\n", subject, listed, state)
+    };
+    by_state.into_iter().map(line).collect()
 }
 
 fn nothing_left(selected: &Selected) -> Text {
@@ -245,7 +264,8 @@ fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
     let line = |(intent, names, begun): (&Intent, Vec<&str>, usize)| {
         let (subject, listed) = (causes::subject(&names), causes::list_names(&names));
         let begun = match (begun, names.len()) {
-            (0, _) => "; it had begun nothing".into(),
+            (0, 1) => "; it had not begun".into(),
+            (0, _) => "; it had begun none of them".into(),
             (_, 1) => Text::default(),
             (begun, _) => text!("; it had begun {} of them", begun),
         };

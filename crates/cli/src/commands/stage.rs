@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{rehearse, status::plan_again};
+use super::{
+    rehearse,
+    status::{next_command, plan_again},
+};
 use crate::{
     args::ApplyArgs,
     context::SystemClock,
@@ -58,6 +61,45 @@ fn find_wave(plan: &Plan, name: &str) -> Result<usize, Failure> {
     }))
 }
 
+/// The tenants on which the command can work at most: those that are left in the waves that can begin before it ends.
+pub(super) fn within_reach<'s>(
+    stages: &'s [Stage<'_>],
+    plan: &PlanFile,
+    known: &BTreeMap<String, Overview>,
+    args: &ApplyArgs,
+) -> BTreeSet<&'s String> {
+    // At best, every wave ends with all of its tenants swapped.
+    let mut at_best = known.clone();
+    let mut reached = BTreeSet::new();
+    for (index, stage) in stages.iter().enumerate() {
+        if !stage.is_done(&at_best) && stage.hold(plan, &stages[..index], &at_best, args).is_some() {
+            break;
+        }
+        let is_left = |name: &&String| known.get(*name).is_none_or(|tenant| !tenant.is_swapped_for_good());
+        reached.extend(stage.names.iter().filter(is_left));
+        for name in &stage.names {
+            let tenant = at_best.entry(name.clone()).or_insert_with(|| Overview::unplanned(SystemClock.now()));
+            tenant.rehearsal = None;
+            if !tenant.state.is_swapped_or_later() {
+                tenant.state = TenantState::Swapped;
+                tenant.swapped_at = Some(SystemClock.now());
+            }
+        }
+    }
+    reached
+}
+
+/// Why the first stage that is left does not begin.
+pub(super) fn find_held(
+    stages: &[Stage<'_>],
+    plan: &PlanFile,
+    known: &BTreeMap<String, Overview>,
+    args: &ApplyArgs,
+) -> Option<Held> {
+    let left = stages.iter().enumerate().find(|(_, stage)| !stage.is_done(known));
+    left.and_then(|(index, stage)| stage.hold(plan, &stages[..index], known, args))
+}
+
 impl Stage<'_> {
     /// Whether all of its tenants are where a plan takes them.
     pub(super) fn is_done(&self, known: &BTreeMap<String, Overview>) -> bool {
@@ -84,7 +126,11 @@ impl Stage<'_> {
             // A person opened it, but did not know how the waves before it would end.
             Gate::behind(earlier.iter().flat_map(|stage| &stage.names), known)
         } else {
-            Gate::of(&plan.head().waves, index, known, SystemClock.now())
+            match Gate::of(&plan.head().waves, index, known, SystemClock.now()) {
+                // A person opened the wave before. What did not begin then must not wait for that again.
+                Gate::At(_) | Gate::ByHand if wave.tenants.iter().any(is_begun) => Gate::Open,
+                gate => gate,
+            }
         };
         // The rehearsal that is under way comes first. It may be the one that is missing.
         let is_rehearsing =
@@ -93,7 +139,8 @@ impl Stage<'_> {
         let going_on = rehearsing.map(|(name, _)| full_command::of(format!("flowswap rehearse {name}")));
         if gate != Gate::Open {
             let held = Held::new(wave, self.names.len(), &gate, args);
-            let next = going_on.unwrap_or_else(|| held.next.clone());
+            let catching_up = || catch_up(&gate, known, args);
+            let next = going_on.or_else(catching_up).unwrap_or_else(|| held.next.clone());
             return Some(Held { next, ..held }.unless_expired(plan.head(), &self.names));
         }
         let Some(Requirement::Rehearsal) = wave.requires else { return None };
@@ -132,6 +179,14 @@ impl Stage<'_> {
     }
 }
 
+/// The command for the first of the tenants of earlier waves that the same plan does not take any further.
+fn catch_up(gate: &Gate, known: &BTreeMap<String, Overview>, args: &ApplyArgs) -> Option<String> {
+    let Gate::Behind(behind) = gate else { return None };
+    let same = full_command::of(apply(args));
+    let commands = behind.iter().filter_map(|(name, _)| next_command(name, known.get(name)?)).map(full_command::of);
+    commands.into_iter().find(|command| *command != same)
+}
+
 /// The command that goes on with the plan.
 fn apply(args: &ApplyArgs) -> String {
     format!("flowswap apply {}", quoted(&args.file.plan))
@@ -158,10 +213,6 @@ impl Held {
         let (apply, by_hand) = (apply(args), format!("{} --wave {}", apply(args), wave.name));
         let (opens_at, reason, next) = match gate {
             Gate::At(at) => (Some(*at), format!("it opens at {at}"), apply),
-            // The same plan does not take these any further.
-            Gate::Behind(behind) if behind.iter().any(|(_, state)| *state == TenantState::RolledBack) => {
-                (None, describe_behind(behind), by_hand)
-            }
             Gate::Behind(behind) => (None, describe_behind(behind), apply),
             Gate::ByHand | Gate::Open => (None, "it is opened by hand".to_owned(), by_hand),
         };

@@ -236,8 +236,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         },
         S::Planned => Some(apply()),
         S::Swapped => Some(format!("flowswap finalize {name}")),
-        S::Retired => Some(format!("flowswap finalize {name} --purge")),
-        S::Finalized => None,
+        // Nothing is left that must be done.
+        S::Retired | S::Finalized => None,
         S::RollingBack => Some(rollback()),
         // The directory uses the new client, and only the legacy client is left to deal with.
         S::Failed | S::Running | S::Stuck if tenant.is_swapped => Some(finalize()),
@@ -269,14 +269,17 @@ struct Note<'a> {
     text: Text,
     /// What it says of many tenants at once: the same without the time of each.
     of_many: Text,
+    /// The time, if what it says begins then.
+    from: Option<Timestamp>,
 }
 
 fn notes(row: &Row) -> Vec<Note<'_>> {
-    let note = |text: Text| Note { name: &row.name, of_many: text.clone(), text };
+    let note = |text: Text| Note { name: &row.name, of_many: text.clone(), text, from: None };
     let mut notes: Vec<Note<'_>> = row.reason.iter().map(|reason| note(text!("{}", reason))).collect();
     notes.extend(row.finalize_from.map(|from| {
-        let of_many = text!("swapped, and not long enough yet to finalize (`soak` in `[run]`)");
-        Note { of_many, ..note(text!("can be finalized from {} on (`soak` in `[run]`)", from)) }
+        let of_many = text!("can be finalized later (`soak` in `[run]`)");
+        let text = text!("can be finalized from {} on (`soak` in `[run]`)", from);
+        Note { of_many, from: Some(from), ..note(text) }
     }));
     if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
         let (before, after) = ("a rollback that began", "has not reached it");
@@ -289,6 +292,11 @@ fn notes(row: &Row) -> Vec<Note<'_>> {
     }));
     if !row.configured {
         notes.push(note(Text::from("the configuration no longer has this tenant; add it again to work on it")));
+    }
+    if row.state == TenantState::Retired && row.configured {
+        let purge = |name: &str| full_command::of(format!("flowswap finalize {name} --purge"));
+        let note_of = |name| text!("done; to delete the legacy client as well, irreversibly: {}", purge(name));
+        notes.push(Note { of_many: note_of("TENANT…"), ..note(note_of(&row.name)) });
     }
     notes.extend(row.way_out.as_ref().map(|way_out| note(text!("or keep the new client: {}", way_out))));
     notes
@@ -309,7 +317,21 @@ fn fold(notes: &[Note<'_>], each: bool) -> Text {
         let names: Vec<&str> = indices.iter().map(|index| notes[*index].name).collect();
         let common = causes[indices[0]].filter(|_| indices.len() > 1).map(|cause| groups[cause].text.as_str());
         match common {
-            Some(common) => text!("{}{}: {}\n", causes::subject(&names), causes::list_names(&names), common),
+            Some(common) => {
+                let times: Vec<Timestamp> = indices.iter().filter_map(|index| notes[*index].from).collect();
+                let when = match (times.iter().min(), times.iter().max()) {
+                    (Some(first), Some(last)) if first == last => text!(": from {} on", first),
+                    (Some(first), Some(last)) => text!(": the first from {} on, and the last from {} on", first, last),
+                    _ => Text::default(),
+                };
+                text!(
+                    "{}{}: {}{}\n",
+                    causes::subject(&names),
+                    causes::list_names(&names),
+                    common,
+                    times::in_text(&when)
+                )
+            }
             None => text!("{}: {}\n", names[0], times::of_tenant(names[0], &notes[indices[0]].text)),
         }
     };
