@@ -66,7 +66,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         Reports { held: Some(held), ..Reports::default() }.print(context, plan.head())?;
         return Ok(Exit::NeedsPerson);
     }
-    let outlines = plan.outlines().filter(|tenant| meant.contains(&tenant.name));
+    let is_whole = args.select.is_empty() && plan.head().waves.is_empty();
+    let outlines = plan.outlines().filter(|tenant| is_whole || meant.contains(&tenant.name));
     let mut summary = display::plan::summarize(plan.head(), outlines);
     if let Some(approvals) = &approvals {
         require_any(approvals, args, &config).await?;
