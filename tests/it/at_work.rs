@@ -76,7 +76,7 @@ fn a_paused_run_changes_nothing_until_it_may_go_on() {
     apply.await_faults(&lab);
     let told = pause(&lab, &mut apply);
     assert!(
-        told.starts_with("paused `flowswap apply`: it changes nothing until it may go on\nnext: flowswap unpause"),
+        told.starts_with("paused `flowswap apply`: it changes nothing until you let it go on\nnext: flowswap unpause"),
         "{told}"
     );
     let before = changes(&lab);

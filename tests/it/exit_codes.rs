@@ -58,6 +58,9 @@ const TABLE: &[Situation] = &[
             ("detect --fail-on never", 0),
             ("plan -o plan.json", 4),
             ("plan -o plan.json --fail-on failed", 0),
+            ("plan --verdict blocked -o blocked.json", 4),
+            ("apply blocked.json --yes", 4),
+            ("apply blocked.json --yes --fail-on failed", 0),
             ("apply plan.json hooli", 2),
         ],
     },
@@ -282,5 +285,8 @@ fn a_finalize_that_does_nothing_says_from_when_on() {
     assert!(early.stderr.contains("the first can be finalized at "), "{}", early.stderr);
     let lab = waiting();
     let waits = lab.run(&["finalize", "--all", "--yes"]).expect(4);
-    assert_eq!(waits.stderr, "acme cannot be finalized yet: 1 waiting; for the next command, run `flowswap status`\n");
+    assert_eq!(
+        waits.stderr,
+        "acme is waiting; it cannot be finalized yet; for the next command, run `flowswap status`\n"
+    );
 }

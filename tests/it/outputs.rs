@@ -140,7 +140,7 @@ fn a_pipe_and_a_socket_are_written_to_and_not_replaced() {
     assert!(fs::symlink_metadata(lab.path("socket")).unwrap().file_type().is_socket());
 }
 
-/// A file that is not a plan is refused without a hint to overwrite it, and no input is read without a limit.
+/// A file that is not a plan is a mistake of the command line, and the hint is not to overwrite it, and no input is read without a limit.
 #[test]
 fn a_file_that_is_read_as_a_plan_is_not_changed() {
     let lab = Lab::with_tenants(1);
@@ -148,9 +148,16 @@ fn a_file_that_is_read_as_a_plan_is_not_changed() {
     fs::write(lab.path("binary"), [0xff, 0xfe, 0x00]).unwrap();
     File::create(lab.path("huge")).unwrap().set_len(65 * 1024 * 1024).unwrap();
     let _socket = UnixListener::bind(lab.path("socket")).unwrap();
-    for (name, code) in [("notes.txt", 6), ("binary", 6), ("huge", 6), ("socket", 2), (".", 2), ("gone.json", 2)] {
-        for args in [&["show", name][..], &["apply", name, "--yes"]] {
-            let output = lab.run(args).expect(code);
+    for name in ["notes.txt", "binary", "huge", "socket", ".", "gone.json"] {
+        for args in [
+            &["show", name][..],
+            &["diff", name, name],
+            &["approve", name, "--reason", "seen"],
+            &["approvals", name],
+            &["apply", name, "--yes"],
+            &["rehearse", "acme", "--plan", name, "--yes"],
+        ] {
+            let output = lab.run(args).expect(2);
             let hint = output.stderr.split("hint:").nth(1).unwrap_or_default();
             assert!(!output.stdout.contains("my notes") && !output.stderr.contains("my notes"));
             let proposes = hint.contains(&format!("-o {name}"));
@@ -214,7 +221,7 @@ fn a_file_that_is_no_plan_is_named_as_what_it_is() {
     let lab = Lab::with_tenants(1);
     plan(&lab, &["plan.json", "--report", "page.html", "--report", "page.json"]).expect(0);
     for (name, what) in [("page.html", "report of a plan"), ("page.json", "report of a plan")] {
-        let refused = lab.run(&["show", name]).expect(6);
+        let refused = lab.run(&["show", name]).expect(2);
         let said =
             format!("error: `{name}` is a {what}, not a plan\n\nhint: name the file that `flowswap plan -o` wrote\n");
         assert_eq!(refused.stderr, said);

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     documents::documented,
-    support::{Lab, Output, command, print, terminal::Terminal},
+    support::{Lab, Output, command, finish, print, terminal::Terminal},
 };
 
 /// The names of the rows of a report.
@@ -206,6 +206,7 @@ fn many_tenants_and_a_deletion_need_more_than_a_yes() {
     for wrong in ["y", "", "20"] {
         let (code, screen) = ask(&apply, "Migrate 21 tenants? Type 21 to confirm", wrong);
         assert_eq!(code, 5, "{screen}");
+        assert!(screen.contains("hint: to confirm, type 21"), "{screen}");
         assert!(screen.contains("you did not confirm, so nothing was done"), "{screen}");
     }
     assert_eq!(lab.in_state("planned").len(), 21);
@@ -239,4 +240,18 @@ fn nobody_else_decides_which_tenants_are_meant() {
     }
     let refused = lab.run(&["status", "--from", "names.txt"]).expect(2);
     assert!(refused.stderr.contains("belongs to another user"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_wrong_name_from_stdin_is_shown_with_its_line() {
+    let lab = Lab::with_tenants(2);
+    let detect = |names: &str| {
+        fs::write(lab.path("names"), names).unwrap();
+        let mut detect = command(lab.dir(), &["detect", "--from", "-"]);
+        detect.stdin(fs::File::open(lab.path("names")).unwrap());
+        finish(detect).expect(2).stderr
+    };
+    let wrong = "error: stdin, line 2: there is no tenant `globx`\n\nhint: did you mean `globex`?\n";
+    assert_eq!(detect("acme\nglobx\n"), wrong);
+    assert_eq!(detect("# nobody\n"), "error: stdin names no tenant\n\nhint: write one name a line\n");
 }

@@ -11,19 +11,18 @@ mod runs;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod tenants;
+mod values;
 
 use std::{
     path::{self, PathBuf},
     time::Duration,
 };
 
-use clap::{
-    Args, Parser, Subcommand, ValueEnum,
-    builder::{BoolishValueParser, RangedU64ValueParser},
-};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use flowswap_config::Config;
 
+use self::values::{parse_duration, parse_switch, whole_number};
 pub(crate) use self::{
     complete::{answer_shell, write_script},
     journal::{AuditCommand, ExportArgs, HistoryArgs, ReportArgs},
@@ -86,7 +85,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "N",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        value_parser = whole_number(1_usize..),
         env = "FLOWSWAP_CONCURRENCY",
         hide_env_values = true
     )]
@@ -128,7 +127,7 @@ pub(crate) struct Global {
     )]
     pub(crate) progress: ProgressMode,
     /// Do not use color. Setting NO_COLOR has the same effect.
-    #[arg(long, global = true, value_parser = BoolishValueParser::new(), env = "FLOWSWAP_NO_COLOR", hide_env_values = true)]
+    #[arg(long, global = true, value_parser = parse_switch, env = "FLOWSWAP_NO_COLOR", hide_env_values = true)]
     pub(crate) no_color: bool,
     /// Write only errors to stderr.
     #[arg(
@@ -136,13 +135,13 @@ pub(crate) struct Global {
         long,
         global = true,
         conflicts_with = "verbose",
-        value_parser = BoolishValueParser::new(),
+        value_parser = parse_switch,
         env = "FLOWSWAP_QUIET",
         hide_env_values = true
     )]
     pub(crate) quiet: bool,
     /// Show more detail; `-vv` also shows every request.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FLOWSWAP_VERBOSE", hide_env_values = true)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, value_parser = whole_number(0..=u8::MAX), env = "FLOWSWAP_VERBOSE", hide_env_values = true)]
     pub(crate) verbose: u8,
     /// How long a plugin may compute between two messages before flowswap ends its process. Tests set a short time.
     #[arg(long, global = true, hide = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
@@ -361,10 +360,4 @@ impl Command {
             _ => FailOn::Person,
         }
     }
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration = flowswap_engine::parse_duration(text);
-    let duration = duration.ok_or_else(|| "expected a duration such as `20ms`, `90m`, or `2d`".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
 }

@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// The command failed as a whole.
     Failed = 1,
-    /// The command line or the configuration is wrong; nothing was done.
+    /// The command line, the configuration, or a file that the user named is wrong; nothing was done.
     Usage = 2,
     /// Some tenants failed or are stuck, or a plugin fails some checks; the others are done.
     SomeFailed = 3,

@@ -281,11 +281,11 @@ fn starts_with(file: &Path, bytes: &[u8]) -> bool {
 pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
     let doing = || format!("read the plan `{}`", path.display());
     let text = if path == Path::new("-") {
-        read_bounded(io::stdin()).map_err(unreadable("read the plan from stdin".to_owned()))
+        read_bounded(io::stdin()).map_err(usage("read the plan from stdin".to_owned()))
     } else {
         open_plan(path).and_then(read_bounded).map_err(|error| {
             let is_free = error.kind() == io::ErrorKind::NotFound;
-            let failure = unreadable(doing())(error);
+            let failure = usage(doing())(error);
             // A file that exists may be somebody's, so the hint must not suggest to write it.
             failure.hint(match find_similar(path).filter(|_| is_free) {
                 Some(similar) => format!("did you mean `{}`?", quoted(&similar)),
@@ -296,7 +296,7 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
     }?;
     text.ok_or_else(|| {
         let error = format!("`{}` is larger than {} MiB, so it is not a plan", path.display(), MAX_PLAN / 1024 / 1024);
-        Failure::new(Exit::Refused, error).hint(NEW_PLAN)
+        Failure::new(Exit::Usage, error).hint(NOT_A_PLAN)
     })
 }
 
@@ -353,14 +353,6 @@ fn is_of_kind(file: &Path, kind: Kind) -> bool {
 
 fn usage(doing: String) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure { exit: Exit::Usage, ..Failure::at(doing)(error) }
-}
-
-/// A file that is not text is refused like any other that is not a plan.
-fn unreadable(doing: String) -> impl FnOnce(io::Error) -> Failure {
-    move |error| {
-        let exit = if error.kind() == io::ErrorKind::InvalidData { Exit::Refused } else { Exit::Usage };
-        Failure { exit, ..Failure::at(doing)(error) }
-    }
 }
 
 /// Follows the symlinks from a name. The last one may point at a file that is not there yet. Refuses one that another user may

@@ -53,8 +53,9 @@ impl Question {
         match self.read_answer() {
             Ok(true) => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask for confirmation")(error)),
+            Ok(false) => Err(unconfirmed().hint_if(self.typed.map(|number| format!("to confirm, type {number}")))),
             // Ctrl-C at the question means no.
-            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "you did not confirm, so nothing was done")),
+            Err(_) => Err(unconfirmed()),
         }
     }
 
@@ -78,4 +79,8 @@ impl Question {
             Some(number) => Ok(read_line(&prompt)? == number),
         }
     }
+}
+
+fn unconfirmed() -> Failure {
+    Failure::new(Exit::Interrupted, "you did not confirm, so nothing was done")
 }

@@ -6,7 +6,6 @@ use flowswap_config::{Config, Pick, REST, Selector, WaveOrder, WaveRule};
 use flowswap_contract::Reversibility;
 use flowswap_engine::{Opening, Plan, PlannedTenant, Requirement, Severity, Wave};
 use flowswap_report::PlanReport;
-use jiff::SignedDuration;
 
 use crate::{
     args::{Select, Split},
@@ -27,7 +26,6 @@ pub(crate) fn plan_in_waves(plan: Plan, config: &Config, split: Split) -> Result
     }
     let tenants = order_by(&plan);
     let waves = if split == Split::Auto { choose(&tenants) } else { fill(&config.waves, &tenants, config)? };
-    require_lifetime(&waves, config)?;
     plan.in_waves(waves).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
@@ -130,19 +128,4 @@ fn has_finding(tenant: &Ready<'_>, selector: &Selector) -> bool {
 fn in_wave(name: &str, failure: Failure) -> Failure {
     let Failure { exit, error, hint } = failure;
     Failure { exit, error: format!("the wave `{name}` of the configuration: {error}").into(), hint }
-}
-
-/// A plan starts nothing after it expires, so it must not wait for longer than that.
-fn require_lifetime(waves: &[Wave], config: &Config) -> Result<(), Failure> {
-    let waits = waves.iter().skip(1).filter_map(|wave| match wave.opens_after {
-        Opening::ConfirmedFor(duration) => Some(duration),
-        Opening::Swapped | Opening::ByHand => None,
-    });
-    let waits = waits.fold(SignedDuration::ZERO, SignedDuration::saturating_add);
-    let lifetime = SignedDuration::try_from(config.run.plan_lifetime).unwrap_or(SignedDuration::MAX);
-    if waits < lifetime {
-        return Ok(());
-    }
-    let error = format!("the waves wait for {waits:#} in all, but a plan expires after {lifetime:#}",);
-    Err(Failure::new(Exit::Usage, error).hint("nothing was written; raise `plan_lifetime` in `[run]`"))
 }

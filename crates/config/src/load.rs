@@ -70,7 +70,7 @@ impl Reader {
         let custody = self.read_custody(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
-        let waves = self.read_waves(root);
+        let waves = self.read_waves(root, run.plan_lifetime);
         let approvals = self.read_approvals(root);
         let notify = self.read_notify(root);
         let plugins = self.read_plugins(root);

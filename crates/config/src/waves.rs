@@ -1,6 +1,9 @@
 //! `[[wave]]`: in which parts, and in which order, plans migrate their tenants.
 
+use std::time::Duration;
+
 use flowswap_engine::{Opening, Requirement};
+use jiff::SignedDuration;
 
 use crate::{
     diagnostic::Diagnostic,
@@ -70,7 +73,8 @@ const SELECTOR_KEYS: [&str; 5] = ["tenants", "owner", "labels", "finding", "exce
 pub const REST: &str = "rest";
 
 impl Reader {
-    pub(crate) fn read_waves(&mut self, root: &Table) -> Vec<WaveRule> {
+    /// A plan starts nothing after it expires, so its waves must not wait for as long as `lifetime`.
+    pub(crate) fn read_waves(&mut self, root: &Table, lifetime: Duration) -> Vec<WaveRule> {
         let Some(entry) = root.get("wave") else { return Vec::new() };
         let tables = entry.node.as_list().filter(|items| items.iter().all(|item| item.as_table().is_some()));
         let Some(tables) = tables else {
@@ -87,7 +91,25 @@ impl Reader {
             }
             waves.push(wave);
         }
+        self.refuse_waits(tables, lifetime);
         waves
+    }
+
+    /// Refuses the first wave that begins only after its plan has expired. The first of all waits for no other.
+    fn refuse_waits(&mut self, tables: &[Node], lifetime: Duration) {
+        let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
+        let openings = tables.iter().skip(1).filter_map(|node| node.as_table()?.get("opens_after"));
+        let mut waits = SignedDuration::ZERO;
+        for entry in openings {
+            let Some(Ok(Opening::ConfirmedFor(wait))) = entry.node.as_text().map(str::parse) else { continue };
+            waits = waits.saturating_add(wait);
+            if waits >= lifetime {
+                let error = format!("the waves wait for {waits:#} in all, but a plan expires after {lifetime:#}");
+                let error = Diagnostic::new(error).at(entry.node.at, "the plan expires before this wave begins");
+                self.refuse(error.help("shorten the waits, or raise `plan_lifetime` in `[run]`"));
+                return;
+            }
+        }
     }
 
     fn read_wave(&mut self, node: &Node, is_last: bool) -> Option<WaveRule> {

@@ -76,7 +76,7 @@ fn name_keys(error: Error, payload: &ProvisionPayload) -> Error {
     let ProvisionPayload { variant, type_key, .. } = payload;
     error.with_hint(format!(
         "correct `variant_types.{variant}` (now `{type_key}`) or `scopes.{variant}` under the tenant's `provider`. Then run \
-         `flowswap rollback --accept-changes` for the tenant, and plan it again"
+         `flowswap rollback TENANT --accept-changes`, and plan the tenant again"
     ))
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
     }
     if app.status() != "INACTIVE" {
         return Err(conflict(&legacy, &format!("is {}", app.status()))
-            .with_hint("let flowswap retire it first, because that checks who uses it: flowswap finalize"));
+            .with_hint("let flowswap retire it first, because that checks who uses it: flowswap finalize TENANT"));
     }
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
     ask.idempotent = true;
@@ -96,7 +96,7 @@ async fn expect_unused(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Erro
         return Ok(());
     }
     let what = format!("gave {} a token at {last}, which may be in use until {until}", last.agent());
-    Err(conflict(legacy, &what).with_hint("run `flowswap finalize` again after that time"))
+    Err(conflict(legacy, &what).with_hint("after that time, run `flowswap finalize TENANT` again"))
 }
 
 async fn change_status(api: &Api<'_>, legacy: &LegacyPayload, wanted: &str, verb: &str) -> Result<Evidence, Error> {

@@ -59,15 +59,18 @@ fn an_option_wins_over_its_variable() {
 #[test]
 fn a_wrong_value_names_its_variable() {
     let lab = Lab::with_tenants(1);
-    for (variable, value) in [
-        ("FLOWSWAP_FORMAT", "yaml"),
-        ("FLOWSWAP_PROGRESS", "loud"),
-        ("FLOWSWAP_CONCURRENCY", "0"),
-        ("FLOWSWAP_QUIET", "perhaps"),
-        ("FLOWSWAP_VERBOSE", "very"),
+    for (variable, value, expected) in [
+        ("FLOWSWAP_FORMAT", "yaml", "\n  [possible values: human, json, jsonl]"),
+        ("FLOWSWAP_PROGRESS", "loud", "\n  [possible values: auto, bar, lines, none]"),
+        ("FLOWSWAP_CONCURRENCY", "0", ": expected a whole number, at least 1"),
+        ("FLOWSWAP_CONCURRENCY", "many", ": expected a whole number, at least 1"),
+        ("FLOWSWAP_QUIET", "perhaps", ": expected `true` or `false`"),
+        ("FLOWSWAP_NO_COLOR", "2", ": expected `true` or `false`"),
+        ("FLOWSWAP_VERBOSE", "very", ": expected a whole number from 0 to 255"),
     ] {
         let refused = finish(status(&lab, &[], &[(variable, value)])).expect(2).stderr;
-        assert!(refused.starts_with(&format!("error: invalid value '{value}' for '{variable}'")), "{refused}");
+        let said = format!("error: invalid value '{value}' for '{variable}'{expected}\n");
+        assert!(refused.starts_with(&said), "{refused}");
     }
     let refused = finish(status(&lab, &["--concurrency", "0"], &[("FLOWSWAP_CONCURRENCY", "2")])).expect(2).stderr;
     assert!(refused.contains("for '--concurrency <N>'"), "{refused}");

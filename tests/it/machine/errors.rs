@@ -40,7 +40,7 @@ fn a_command_that_fails_says_why() {
 fn an_error_has_its_causes() {
     let dir = folder();
     fs::write(dir.path().join("plan.json"), "{").unwrap();
-    let failed = error(&run(dir.path(), "show plan.json --format json"), 6);
+    let failed = error(&run(dir.path(), "show plan.json --format json"), 2);
     assert!(!failed["causes"].as_array().unwrap().is_empty(), "{failed:#}");
 }
 

@@ -126,8 +126,18 @@ fn without_boilerplate(text: &str) -> String {
 /// Whether the answer names a place in a file, an argument, an option, or a command.
 fn helps(output: &Output) -> bool {
     let text = without_boilerplate(&format!("{}\n{}", output.stdout, output.stderr));
-    let marks =
-        ["hint: ", "fix: ", "To fix this: ", "tip: ", " --> ", "did you mean", "--", "`flowswap ", "flowswap plan"];
+    let marks = [
+        "hint: ",
+        "see why: ",
+        "fix: ",
+        "To fix this: ",
+        "tip: ",
+        " --> ",
+        "did you mean",
+        "--",
+        "`flowswap ",
+        "flowswap plan",
+    ];
     marks.iter().any(|mark| text.contains(mark)) || text.contains("<PLAN>")
 }
 
@@ -186,6 +196,44 @@ fn a_corrected_type_key_lets_the_tenant_go_on() {
     lab.audit(1);
 }
 
+/// Whether `--all` needs names instead, the tip says, and the command itself does.
+#[test]
+fn the_tip_instead_of_all_is_right() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    for line in [
+        "check",
+        "detect",
+        "plan",
+        "show plan.json",
+        "apply plan.json --digest 1",
+        "resume",
+        "next",
+        "status",
+        "stuck",
+        "watch",
+        "history",
+        "report",
+        "confirm",
+        "decline --reason no",
+        "evidence",
+        "rehearse",
+        "resolve --as applied --reason seen",
+        "secret copy",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let tip = lab.run(&[&words[..], &["--all"]].concat()).expect(2).stderr;
+        let said = lab.run(&words).stderr;
+        let needs_names = said.contains("nothing says which tenants you mean");
+        let expect = if needs_names {
+            "  tip: name the tenants, or pass a pattern: `flowswap "
+        } else {
+            "  tip: leave it out: "
+        };
+        assert!(tip.contains(expect), "{line}: {tip}{said}");
+    }
+}
+
 /// Tenants may share an org, so this fails no check.
 #[test]
 fn check_tells_of_two_tenants_with_one_org() {
@@ -201,4 +249,21 @@ fn check_tells_of_two_tenants_with_one_org() {
     // A tenant alone has the org to itself.
     assert!(!lab.run(&["check", "twin"]).expect(0).stdout.contains("the same org"));
     assert!(!lab.run(&["detect", "twin"]).expect(0).stdout.contains("org-shared"));
+}
+
+/// It is the first of the configuration, but a plan takes the other one.
+#[test]
+fn a_tenant_with_the_org_of_another_one_does_not_hold_it_back() {
+    let lab = Lab::with_tenants(2);
+    lab.edit_config(|text| text.replacen("\"acme.okta.test\"", "\"globex.okta.test\"", 1));
+    fs::copy(lab.path("tokens/globex.token"), lab.path("tokens/acme.token")).unwrap();
+    let report = lab.json(&["detect"], 4);
+    let tenants = report["tenants"].as_array().unwrap().iter();
+    let seen: Vec<_> = tenants
+        .map(|tenant| {
+            let findings = tenant["findings"].as_array().unwrap();
+            (&tenant["verdict"], findings.iter().any(|finding| finding["id"] == "org-shared"))
+        })
+        .collect();
+    assert_eq!(seen, [(&"unknown".into(), true), (&"ready".into(), false)], "{report}");
 }

@@ -87,6 +87,12 @@ pub(super) fn configure_twice(lab: &Lab) {
     fs::copy(lab.path("tokens/acme.token"), lab.path("tokens/twin.token")).unwrap();
 }
 
+/// The org of `acme` for `globex` too.
+fn share_org(lab: &Lab) {
+    edit(lab, "\"globex.okta.test\"", "\"acme.okta.test\"");
+    fs::copy(lab.path("tokens/acme.token"), lab.path("tokens/globex.token")).unwrap();
+}
+
 /// The same tenants in another folder, which has no journal yet.
 fn copy_to_other_folder(lab: &Lab) {
     for folder in ["other", "other/tokens", "other/.flowswap"] {
@@ -125,11 +131,16 @@ pub(super) const ROWS: &[Row] = &[
     row("a misspelt label", Configured, nothing, "detect --label region=emae"),
     row("a misspelt state", Configured, nothing, "status --state swapt"),
     row("a shell that does not exist", Configured, nothing, "completions fsh"),
+    row("a misspelt finding", Configured, nothing, "explain deadline-neer"),
+    row("a misspelt document", Configured, nothing, "schema statsu"),
+    row("`--all` where no name means all", Configured, nothing, "status --all"),
+    row("`--all` where names are needed", Waiting, nothing, "confirm --all"),
     // Tenants.
     row("a misspelt tenant", Configured, nothing, "detect acmee"),
     row("a misspelt tenant to roll back", Swapped, nothing, "rollback acmee --yes"),
     row("a tenant that the plan does not have", Planned, nothing, "apply plan.json acmee --yes"),
     row("a pattern that fits nothing", Configured, nothing, "detect emea-*"),
+    row("only tenants to leave out", Swapped, nothing, "finalize --purge --except acme,emea-*"),
     row("a list of names that is not there", Configured, nothing, "detect --from names.txt"),
     row(
         "a list of names with a misspelt one",
@@ -145,6 +156,18 @@ pub(super) const ROWS: &[Row] = &[
     row("rollback before the swap", Planned, nothing, "rollback acme --yes"),
     row("rollback of nobody", Swapped, nothing, "rollback --yes"),
     row("confirm without a run sheet", Planned, nothing, "confirm acme"),
+    row("confirm before plan", Configured, nothing, "confirm acme"),
+    row("confirm of tenants without run sheets", Planned, nothing, "confirm *"),
+    row("purge before finalize", Swapped, nothing, "finalize --purge --all --yes"),
+    row(
+        "apply of a plan that migrates nobody",
+        Configured,
+        |lab| {
+            share_org(lab);
+            lab.run(&["plan", "globex", "-o", "globex.json"]).expect(4);
+        },
+        "apply globex.json --yes",
+    ),
     row("decline without a reason", Waiting, nothing, "decline acme"),
     row("a run sheet that is not there", Planned, nothing, "sheet acme"),
     row("the secret of nobody", Swapped, nothing, "secret copy acme"),
@@ -155,6 +178,9 @@ pub(super) const ROWS: &[Row] = &[
     Row { is_busy: true, ..row("two runs at once", Planned, nothing, "apply plan.json --yes") },
     // Wrong files.
     row("apply of the configuration", Planned, nothing, "apply migrate.toml --yes"),
+    row("review of the configuration", Planned, nothing, "show migrate.toml"),
+    row("comparison with the configuration", Planned, nothing, "diff plan.json migrate.toml"),
+    row("rehearsal of the configuration", Planned, nothing, "rehearse acme --plan migrate.toml --yes"),
     row(
         "apply of the report of a plan",
         Planned,
@@ -293,6 +319,7 @@ pub(super) const ROWS: &[Row] = &[
         "detect acme",
     ),
     row("two tenants with one org", Configured, configure_twice, "detect"),
+    row("the org of another tenant", Configured, share_org, "detect acme globex"),
     // The configuration.
     row("a misspelt key of a plugin", Configured, |lab| edit(lab, "healthy", "helthy"), "detect"),
     row("a misspelt plugin", Configured, |lab| edit(lab, "plugin = \"okta\"", "plugin = \"octa\""), "detect"),
@@ -301,6 +328,17 @@ pub(super) const ROWS: &[Row] = &[
     row("a misspelt field", Configured, |lab| edit(lab, "{name}.token", "{nam}.token"), "detect"),
     row("two tenants with one name", Configured, |lab| edit(lab, "\"globex\"", "\"acme\""), "detect"),
     row("a value without quotes", Configured, |lab| edit(lab, "plugin = \"okta\"", "plugin = okta"), "detect"),
+    row(
+        "waves that wait for longer than a plan is valid",
+        Configured,
+        |lab| {
+            lab.edit_config(|text| {
+                let waves = "[[wave]]\nname = \"canary\"\npick = 1\n\n[[wave]]\nname = \"rest\"\nopens_after = \"confirmed for 24h\"\n";
+                format!("{text}\n{waves}")
+            });
+        },
+        "plan",
+    ),
     // The spreadsheet.
     row("semicolons", Configured, |lab| inventory(lab, "name;domain\nacme;acme.okta.test\n"), "detect"),
     row("tabs", Configured, |lab| inventory(lab, "name\tdomain\nacme\tacme.okta.test\n"), "detect"),

@@ -1,5 +1,7 @@
 //! What a person confirms or declines is recorded and checked.
 
+use flowswap_sim::{Interface, SimConfig};
+
 use crate::support::{Background, Lab};
 
 /// A lab with swapped tenants whose rollback needs a person.
@@ -79,6 +81,23 @@ fn a_declined_step_stops_waiting_and_can_be_asked_again() {
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     assert_eq!(lab.in_state("waiting"), ["acme"]);
     lab.run(&["confirm", "nobody"]).expect(2);
+}
+
+/// Nothing went wrong, so there is no cause to fix.
+#[test]
+fn next_asks_what_to_do_after_a_decline() {
+    let lab = Lab::new(SimConfig::default().tenants(1).seed(1).interface(Interface::CieGuided));
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
+    lab.run(&["decline", "acme", "--reason", "not this week"]).expect(0);
+    let next = &lab.json(&["next"], 0)["tenants"][0];
+    assert_eq!(next["kind"], "declined");
+    assert_eq!(next["next"], serde_json::json!(["flowswap apply plan.json", "flowswap rollback acme"]));
+    assert!(next["reason"].as_str().unwrap().ends_with(" declined step `swap`: not this week"), "{next}");
+    let shown = lab.run(&["next"]).expect(0).stdout;
+    assert!(shown.contains("acme    ask again or roll back"), "{shown}");
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
+    assert_eq!(lab.json(&["next"], 0)["tenants"][0]["kind"], "run-sheet");
 }
 
 #[test]

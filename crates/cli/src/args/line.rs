@@ -20,6 +20,9 @@ const FOREIGN: [(&str, &str); 4] = [
     ("--dry-run", "run `flowswap plan`, which changes nothing"),
 ];
 
+/// The commands without `--all` that do nothing unless something says which tenants are meant. A test compares the list with them.
+const NEEDS_NAMES: [&str; 6] = ["confirm", "copy", "decline", "evidence", "rehearse", "resolve"];
+
 /// Reads a command line, whose first word is the program.
 ///
 /// # Errors
@@ -132,8 +135,27 @@ fn advise_on_option(root: &Command, words: &[OsString], mut error: Error) -> Err
     if let Some((_, advice)) = FOREIGN.iter().find(|(option, _)| found == option) {
         return unknown(find_command(root, words), found, (*advice).to_owned());
     }
+    if found == "--all" {
+        let command = find_command(root, words);
+        if let Some(advice) = advise_on_all(command) {
+            return unknown(command, found, advice);
+        }
+    }
     error.remove(ContextKind::Suggested);
     error
+}
+
+/// What to type instead of `--all`, to a command that takes names of tenants but not this option.
+fn advise_on_all(command: &Command) -> Option<String> {
+    let name = command.get_name();
+    if !command.get_arguments().any(|argument| argument.get_id() == "tenants") {
+        return None;
+    }
+    Some(if NEEDS_NAMES.contains(&name) {
+        format!("name the tenants, or pass a pattern: `{} '*'`", command.get_bin_name().unwrap_or(name))
+    } else {
+        "leave it out: without a name, the command is about all tenants".to_owned()
+    })
 }
 
 fn tip(text: String) -> ContextValue {

@@ -4,13 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::parse_duration;
+use super::{parse_duration, whole_number};
 use crate::examples;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// How many tenants to simulate.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = whole_number(1..=1000_u32))]
     pub(crate) tenants: u32,
     /// Keep the configuration, plan, reports, journal, and secrets in this folder. It must be new or empty.
     #[arg(long, value_name = "DIR")]
@@ -23,7 +23,7 @@ pub(crate) struct SimArgs {
     #[command(subcommand)]
     pub(crate) command: Option<SimCommand>,
     /// How many tenants to simulate.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = whole_number(1..=10_000_u32))]
     pub(crate) tenants: u32,
     /// The directory plugin that the configuration uses.
     #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
@@ -32,7 +32,7 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) sync_every: Duration,
     /// The seed of the simulated world; the same seed gives the same world.
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = whole_number(0_u64..))]
     pub(crate) seed: u64,
     /// How long every response takes.
     #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_duration)]
@@ -41,7 +41,7 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) dir: Option<PathBuf>,
     /// The port on 127.0.0.1; 0 picks a free port.
-    #[arg(long, value_name = "P", default_value_t = 0)]
+    #[arg(long, value_name = "P", default_value_t = 0, value_parser = whole_number(0..=u16::MAX))]
     pub(crate) port: u16,
 }
 

@@ -7,7 +7,7 @@ use flowswap_config::find_nearest;
 use flowswap_engine::{EVIDENCE_RULES, RULES, TenantState, Verdict, WARN_DAYS};
 use serde::de::DeserializeOwned;
 
-use super::complete;
+use super::{complete, whole_number};
 
 /// The heading of these options in help.
 pub(crate) const SELECTION: &str = "Which tenants";
@@ -76,7 +76,7 @@ impl Select {
 pub(crate) struct DetectArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    #[arg(long, value_name = "DAYS", help = help_of_warn_days(), value_parser = clap::value_parser!(u16))]
+    #[arg(long, value_name = "DAYS", help = help_of_warn_days(), value_parser = whole_number(0..=u16::MAX))]
     pub(crate) warn_days: Option<u16>,
 }
 

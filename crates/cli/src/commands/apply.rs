@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use flowswap_config::Config;
-use flowswap_engine::{Approval, Goal, Job, Outline, Overview, Plan, PlanFile, Ports};
+use flowswap_engine::{Approval, Goal, Job, Outline, Overview, Plan, PlanFile, Ports, Verdict};
 use flowswap_host::quoted;
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    detect::exit_of,
     plan,
     run_report::Report,
     stage::{self, Held, Stage, stages},
@@ -45,7 +46,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         return Err(failure.hint(format!("show the plan: flowswap show {}", quoted(&args.file.plan))));
     }
     if names.is_empty() {
-        return started::report_no_tenants(context, "the plan has no tenant to migrate");
+        return report_without_steps(context, &plan, &args.file.plan);
     }
     let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
     if let (Some(gone), true) = (lost.first(), names.is_empty()) {
@@ -267,6 +268,18 @@ async fn select(config: &Config, plan: &PlanFile, path: &Path, args: &Select) ->
         return Err(no_steps(tenant));
     }
     Ok(with_steps.into_iter().map(|tenant| tenant.name.clone()).collect())
+}
+
+/// Reports that the plan migrates nobody. Its blocked and unknown tenants need a person, as when the plan was made.
+fn report_without_steps(context: &Context, plan: &PlanFile, path: &Path) -> Result<Exit, Failure> {
+    let verdicts: Vec<Verdict> = plan.outlines().map(|tenant| tenant.verdict).collect();
+    let mut why = text!("the plan has no tenant to migrate: {}", display::count(&verdicts));
+    let exit = exit_of(verdicts);
+    if exit != Exit::Done {
+        why += text!("\nsee why: flowswap show {}", quoted(path));
+    }
+    started::report_no_tenants(context, why)?;
+    Ok(exit)
 }
 
 /// The failure for a tenant that was written out and that the plan does not migrate.

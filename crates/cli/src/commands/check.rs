@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
-use flowswap_engine::{BackendCall, Logbook, Tenant, TenantSpec, find_domain_defect, find_shared_orgs};
+use flowswap_engine::{BackendCall, Logbook, Tenant, find_domain_defect, find_shared_orgs};
 use flowswap_host::{Cage, chain};
 use flowswap_store::{AgeSecretStore, Identity, StateDir};
 use jiff::SignedDuration;
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::plugins::describe_cage;
+use super::{detect::configured_org, plugins::describe_cage};
 use crate::{
     approvals::{SignersFile, people},
     args::Select,
@@ -187,10 +187,9 @@ fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> 
 
 /// The tenants that `plan` will hold back because another one has the same org. Unlike `detect`, this goes by the configured domains.
 fn check_orgs(fleet: &Fleet, logbook: &Logbook) -> Vec<Check> {
-    let org = |spec: &TenantSpec| (spec.provider_plugin.clone(), spec.domain.to_ascii_lowercase());
     let is_swapped = |name: &str| logbook.overview(name).is_some_and(|known| known.state.is_swapped_or_later());
     let left = fleet.tenants.iter().map(|tenant| &tenant.spec).filter(|spec| !is_swapped(&spec.name));
-    let orgs = left.map(|spec| (spec.name.as_str(), org(spec)));
+    let orgs = left.map(|spec| (spec.name.as_str(), configured_org(spec)));
     let mut found = find_shared_orgs(orgs, &logbook.busy_orgs());
     let with_finding = fleet.tenants.iter().filter_map(|tenant| Some((&tenant.spec, found.remove(&tenant.spec.name)?)));
     let checks = with_finding.map(|(spec, finding)| Check {

@@ -40,9 +40,12 @@ struct Row {
     name: String,
     #[serde(skip)]
     domain: String,
-    /// The org of a tenant that could be migrated: the provider's plugin, and the domain that the org shows.
+    /// The org of a tenant: the provider's plugin, and the domain that the org shows.
     #[serde(skip)]
     org: Option<(String, String)>,
+    /// The same, as the configuration has it.
+    #[serde(skip)]
+    configured_org: (String, String),
     /// Whether it can be migrated.
     verdict: Verdict,
     /// The OAuth flow that its directory uses.
@@ -88,17 +91,27 @@ pub(crate) fn exit_of(verdicts: impl IntoIterator<Item = Verdict>) -> Exit {
     if needs_person { Exit::NeedsPerson } else { Exit::Done }
 }
 
-/// Only one tenant of an org can be migrated at a time. `plan` holds back the same tenants.
+/// Only one tenant of an org can be migrated at a time. `plan` holds back the same tenants. Those that cannot be migrated anyway
+/// go by the configuration, like `check`: the shared org may be why, and they hold back no other.
 fn block_shared_orgs(tenants: &mut [Row], logbook: &Logbook) {
     let ready = tenants.iter().filter(|row| row.verdict == Verdict::Ready);
-    let orgs = ready.filter_map(|row| Some((row.name.as_str(), row.org.clone()?)));
-    let mut found = find_shared_orgs(orgs, &logbook.busy_orgs());
+    let ready = ready.filter_map(|row| Some((row.name.as_str(), row.org.clone()?)));
+    let is_swapped = |name: &str| logbook.overview(name).is_some_and(|known| known.state.is_swapped_or_later());
+    let is_troubled = |row: &&Row| matches!(row.verdict, Verdict::Blocked | Verdict::Unknown) && !is_swapped(&row.name);
+    let troubled = tenants.iter().filter(is_troubled);
+    let troubled = troubled.map(|row| (row.name.as_str(), row.configured_org.clone()));
+    let mut found = find_shared_orgs(ready.chain(troubled), &logbook.busy_orgs());
     for row in tenants {
         if let Some(finding) = found.remove(&row.name) {
-            row.verdict = Verdict::Blocked;
+            row.verdict = row.verdict.max(Verdict::Blocked);
             row.findings.insert(0, finding);
         }
     }
+}
+
+/// The provider's plugin, and the domain of the configuration.
+pub(super) fn configured_org(spec: &TenantSpec) -> (String, String) {
+    (spec.provider_plugin.clone(), spec.domain.to_ascii_lowercase())
 }
 
 async fn assess_tenant(tenant: Tenant, warn_days: i64) -> Row {
@@ -112,6 +125,7 @@ fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
         name: spec.name.clone(),
         domain: spec.domain.clone(),
         org: sides.provider.as_ref().ok().map(|seen| (spec.provider_plugin.clone(), seen.domain.clone())),
+        configured_org: configured_org(spec),
         verdict: assessment.verdict,
         flow: assessment.flow,
         days_left: assessment.days_left,

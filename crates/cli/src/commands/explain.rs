@@ -1,5 +1,6 @@
 //! `flowswap explain`: explains what a finding means and how to fix it.
 
+use flowswap_config::find_nearest;
 use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, RULES, Rule};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,9 +48,11 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
     let checked = EVIDENCE_RULES.iter().filter(is_wanted).map(|rule| page(rule, None));
     let report = Report { findings: seen.chain(checked).collect() };
     if report.findings.is_empty() {
-        let failure =
-            Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));
-        return Err(failure.hint("list all findings: flowswap explain"));
+        let id = args.id.as_deref().unwrap_or_default();
+        let nearest = find_nearest(id, RULES.iter().chain(EVIDENCE_RULES).map(|rule| rule.id));
+        let hint = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
+        let failure = Failure::new(Exit::Usage, format!("there is no finding `{id}`"));
+        return Err(failure.hint(hint.unwrap_or_else(|| "list all findings: flowswap explain".to_owned())));
     }
     context.terminal.report(&report, || Text::join(report.findings.iter().map(text), "\n"))?;
     Ok(Exit::Done)

@@ -111,11 +111,10 @@ fn is_ahead(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
 }
 
 fn describe_not_ready(tenants: &[(String, TenantHistory)], phase: Phase) -> Text {
-    let names: Vec<&str> = tenants.iter().map(|(name, _)| name.as_str()).collect();
-    let states = display::count(tenants.iter().map(|(_, tenant)| tenant.state));
-    let (subject, names) = (causes::subject(&names), causes::list_names(&names));
-    let what = if phase == Phase::Purge { "cannot be purged yet" } else { "cannot be finalized yet" };
-    text!("{}{} {}: {}; for the next command, run `flowswap status`", subject, names, what, states)
+    let what = if phase == Phase::Purge { "be purged yet" } else { "be finalized yet" };
+    let they = if tenants.len() == 1 { "it" } else { "they" };
+    let states = causes::list_states(tenants.iter().map(|(name, tenant)| (name.as_str(), tenant.state)));
+    text!("{}; {} cannot {}; for the next command, run `flowswap status`", states, they, what)
 }
 
 /// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the

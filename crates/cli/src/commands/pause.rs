@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     context.terminal.report(&steered, || {
         let next = "next: flowswap unpause, or flowswap cancel";
         if steered.changed {
-            text!("paused `flowswap {}`: it changes nothing until it may go on\n{}\n", command, next)
+            text!("paused `flowswap {}`: it changes nothing until you let it go on\n{}\n", command, next)
         } else {
             text!("`flowswap {}` was paused already, by {} at {}\n{}\n", command, paused.by, paused.at, next)
         }

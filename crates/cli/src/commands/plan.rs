@@ -62,17 +62,19 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 
-/// Reads a plan. Refuses the whole plan if anybody changed it.
+/// Reads a plan. Refuses the whole plan if anybody changed it. To name a file that is no plan is a mistake of the command line.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
     let text = read_plan(path)?;
-    if let Some(kind) = Kind::of_text(&text).filter(|kind| *kind != Kind::Plan) {
-        let failure = Failure::new(Exit::Refused, format!("`{}` is a {}, not a plan", path.display(), kind.name()));
+    let kind = Kind::of_text(&text);
+    if let Some(kind) = kind.filter(|kind| *kind != Kind::Plan) {
+        let failure = Failure::new(Exit::Usage, format!("`{}` is a {}, not a plan", path.display(), kind.name()));
         return Err(failure.hint("name the file that `flowswap plan -o` wrote"));
     }
     PlanFile::read(text).map_err(|error| {
-        let hint = if matches!(error, PlanError::Malformed(_)) { NOT_A_PLAN } else { NEW_PLAN };
+        let is_plan = kind.is_some() || !matches!(error, PlanError::Malformed(_));
+        let (exit, hint) = if is_plan { (Exit::Refused, NEW_PLAN) } else { (Exit::Usage, NOT_A_PLAN) };
         let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
-        Failure { exit: Exit::Refused, ..failure }.hint(hint)
+        Failure { exit, ..failure }.hint(hint)
     })
 }
 

@@ -105,7 +105,7 @@ impl Report {
                 table::plain(&row.name),
                 table::toned(row.tone(), row.word()),
                 table::plain(row.command.as_deref().unwrap_or("-")),
-                table::plain(row.note()),
+                table::plain(causes::name_tenants(&row.note(), &[&row.name])),
             ]
         });
         table::render(["tenant", "state", "next", ""], rows)
@@ -126,7 +126,7 @@ impl Report {
             let (subject, word) = (paint(Tone::Strong, causes::subject(&names)), paint(first.tone(), first.word()));
             text += text!("{}: {}{}\n", subject, word, causes::list_names(&names));
             if !note.is_empty() {
-                text += text!("  {}\n", note);
+                text += text!("  {}\n", causes::name_tenants(note, &names));
             }
             if let Some(command) = command_for(&group.items) {
                 text += text!("  next: {}\n", command);

@@ -60,7 +60,8 @@ impl Document for OfTenants<'_, Report<'_>> {
 }
 
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
-    selection::require(&args.select, args.all, "name them, or pass `--all`; list those that wait: flowswap next")?;
+    let instead = format!("{}; list those that wait: flowswap next", selection::name_or_all(&args.select));
+    selection::require(&args.select, args.all, &instead)?;
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let names = with_open_sheets(&config, &logbook, &args.select).await?.names;
@@ -94,6 +95,8 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
+const SHOW_STATES: &str = "show the state of every tenant: flowswap status";
+
 /// Tenants with run sheets.
 pub(crate) struct WithSheets {
     pub(crate) names: Vec<String>,
@@ -115,12 +118,19 @@ impl WithSheets {
 /// Of the selected tenants, those that were written out and those with an open run sheet.
 pub(crate) async fn with_open_sheets(config: &Config, logbook: &Logbook, args: &Select) -> Result<WithSheets, Failure> {
     let selected = selection::select(config, logbook, args)?;
-    let has_sheet = |tenant: Overview| tenant.asked.is_some() && !tenant.waits_for_rollback();
+    let has_sheet = |tenant: &Overview| tenant.asked.is_some() && !tenant.waits_for_rollback();
     let mut names = selected.configured(config, logbook).await?;
-    names.retain(|name| selected.is_written(name) || logbook.overview(name).is_some_and(has_sheet));
+    names.retain(|name| selected.is_written(name) || logbook.overview(name).is_some_and(|tenant| has_sheet(&tenant)));
     if names.is_empty() {
+        let overviews = logbook.overviews();
+        let open: Vec<&str> =
+            overviews.iter().filter(|(_, tenant)| has_sheet(tenant)).map(|(name, _)| name.as_str()).collect();
         let failure = Failure::new(Exit::Usage, "none of these tenants has an open run sheet");
-        return Err(failure.hint("list the tenants that wait for a person: flowswap next"));
+        return Err(failure.hint(match open.as_slice() {
+            [] => format!("no tenant has one; {SHOW_STATES}"),
+            [one] => format!("only `{one}` has one: flowswap sheet {one}"),
+            _ => "list the tenants that wait for a person: flowswap next".to_owned(),
+        }));
     }
     Ok(WithSheets { is_written: names.iter().all(|name| selected.is_written(name)), names })
 }
@@ -203,12 +213,11 @@ pub(crate) fn open_question<'a>(tenant: &str, known: Option<&'a TenantHistory>) 
     known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
         let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
         let error = format!("the tenant `{tenant}` has no open run sheet; it is {state}");
-        let next = known.and_then(|known| status::next_command(tenant, &known.overview()));
-        let hint = next.map_or_else(
-            || "list the tenants that wait for a person: flowswap next".to_owned(),
-            |next| format!("continue with: {next}"),
-        );
-        Failure::new(Exit::Usage, error).hint(hint)
+        Failure::new(Exit::Usage, error).hint(match known.map(TenantHistory::overview) {
+            None => format!("flowswap has no plan for it yet; make one: {}", status::plan_again(&[tenant])),
+            Some(overview) => status::next_command(tenant, &overview)
+                .map_or_else(|| SHOW_STATES.to_owned(), |next| format!("continue with: {next}")),
+        })
     })
 }
 

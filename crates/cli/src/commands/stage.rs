@@ -238,13 +238,6 @@ impl Held {
 
 /// Which tenants of the waves before are not swapped, by their states.
 fn describe_behind(behind: &[(String, TenantState)]) -> String {
-    let mut by_state: BTreeMap<TenantState, Vec<&str>> = BTreeMap::new();
-    for (name, state) in behind {
-        by_state.entry(*state).or_default().push(name);
-    }
-    let groups = by_state.into_iter().map(|(state, names)| {
-        let (subject, names) = (causes::subject(&names), causes::list_names(&names));
-        text!("{} {}{}", subject, state, names).into_string()
-    });
-    format!("of the waves before, not swapped yet: {}", groups.collect::<Vec<_>>().join("; "))
+    let states = causes::list_states(behind.iter().map(|(name, state)| (name.as_str(), *state)));
+    format!("tenants of earlier waves are not swapped yet: {}", states.into_string())
 }

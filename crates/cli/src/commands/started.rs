@@ -73,8 +73,7 @@ pub(crate) fn assignment(config: &Config, name: &str) -> Assignment {
 
 /// Fails if nothing says which tenants are meant.
 pub(crate) fn require_selection(args: &StartedTenants) -> Result<(), Failure> {
-    let instead = "name them, select them with an option such as `--label`, or pass `--all`";
-    selection::require(&args.select, args.all, instead)
+    selection::require(&args.select, args.all, &selection::name_or_all(&args.select))
 }
 
 /// The tenants that were selected. One that was written out and that the configuration no longer has is an error.
@@ -194,7 +193,7 @@ pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Jo
     tenants.into_iter().map(job).collect()
 }
 
-const NOT_APPROVED: &str = "nobody looked at the approvals of its plan: carry it out with `flowswap apply`";
+const NOT_APPROVED: &str = "nobody looked at the approvals of its plan: carry it out with `flowswap apply PLAN`";
 
 /// A runner for a new run.
 pub(crate) fn runner(ports: Ports) -> Runner {

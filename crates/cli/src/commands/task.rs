@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Decide,
     /// A step failed and changed nothing.
     Failed,
+    /// A person declined the run sheet.
+    Declined,
     /// The plan lacks approvals.
     Approve,
     /// The last run refused the tenant.
@@ -41,8 +43,16 @@ pub(crate) struct Task {
 impl Kind {
     /// All of them, in the order of the table.
     #[cfg(test)]
-    const ALL: [Self; 7] =
-        [Self::RunSheet, Self::Confirm, Self::Decide, Self::Failed, Self::Approve, Self::Refused, Self::Continue];
+    const ALL: [Self; 8] = [
+        Self::RunSheet,
+        Self::Confirm,
+        Self::Decide,
+        Self::Failed,
+        Self::Declined,
+        Self::Approve,
+        Self::Refused,
+        Self::Continue,
+    ];
 
     /// What to do, in a few words.
     pub(crate) fn what(self) -> &'static str {
@@ -51,6 +61,7 @@ impl Kind {
             Self::Confirm => "finish the run sheet and confirm it",
             Self::Decide => "decide about the step",
             Self::Failed => "fix the cause and try again",
+            Self::Declined => "ask again or roll back",
             Self::Approve => "approve the plan",
             Self::Refused => "see why the last run refused it",
             Self::Continue => "continue it",
@@ -85,6 +96,11 @@ pub(crate) fn find_task(name: &str, tenant: &TenantHistory) -> Option<Task> {
         (_, Some(refusal)) => {
             let kind = if refusal.is_unapproved { Kind::Approve } else { Kind::Refused };
             task(kind, next(), Some(refusal.reasons.join("; ")))
+        }
+        // Any other step that fails in doubt leaves its tenant stuck.
+        (TenantState::Failed, None) if tenant.work.as_ref().is_some_and(|work| work.doubt.is_some()) => {
+            let back = format!("flowswap rollback {name}");
+            task(Kind::Declined, next().into_iter().chain([back]).collect(), tenant.reason.clone())
         }
         (TenantState::Failed, None) => {
             let explain = tenant.work.as_deref().and_then(find_wrong).map(|rule| format!("flowswap explain {rule}"));

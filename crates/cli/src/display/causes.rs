@@ -1,5 +1,8 @@
 //! Names of tenants that have one cause, in one line.
 
+use std::collections::BTreeMap;
+
+use flowswap_engine::TenantState;
 pub(crate) use flowswap_report::{Group, group};
 
 use super::text::{Text, text};
@@ -28,6 +31,37 @@ pub(crate) fn list_names(names: &[&str]) -> Text {
     }
 }
 
+/// Puts names in the place of `TENANT` in the commands of a message. The engine and the plugins write messages for any tenant.
+/// Many names would hide the message, so it keeps the placeholder then.
+pub(crate) fn name_tenants(message: &str, names: &[&str]) -> String {
+    if names.len() > MAX_NAMES {
+        return message.to_owned();
+    }
+    let mut pieces = message.split(" TENANT");
+    let mut named = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_plain = |words: &str| words.chars().all(|c| c.is_ascii_lowercase() || " -".contains(c));
+        let is_command = named.rsplit_once("flowswap ").is_some_and(|(_, words)| is_plain(words));
+        named += " ";
+        named += &if is_command { names.join(" ") } else { "TENANT".to_owned() };
+        named += piece;
+    }
+    named
+}
+
+/// The states of tenants: `acme is soaking, 2 tenants (globex, initech) are stuck`.
+pub(crate) fn list_states<'a>(tenants: impl IntoIterator<Item = (&'a str, TenantState)>) -> Text {
+    let mut by_state: BTreeMap<TenantState, Vec<&str>> = BTreeMap::new();
+    for (name, state) in tenants {
+        by_state.entry(state).or_default().push(name);
+    }
+    let groups = by_state.into_iter().map(|(state, names)| {
+        let is = if names.len() == 1 { "is" } else { "are" };
+        text!("{}{} {} {}", subject(&names), list_names(&names), is, state)
+    });
+    Text::join(groups, ", ")
+}
+
 /// Says what is about to happen to tenants, once if the same happens to several. `head` introduces their names.
 pub(crate) fn show_alike(what: &[(&str, Text)], head: impl Fn(Text) -> Text) -> Text {
     let groups = group(what, |(name, text)| (text.as_str().to_owned(), vec![*name]));
@@ -42,6 +76,27 @@ pub(crate) fn show_alike(what: &[(&str, Text)], head: impl Fn(Text) -> Text) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_gets_the_names_in_the_place_of_its_placeholder() {
+        let message = "no TENANT: run `flowswap rollback TENANT --accept-changes`, then flowswap finalize TENANT";
+        let table: [(&[&str], &str); 3] = [
+            (&["a"], "no TENANT: run `flowswap rollback a --accept-changes`, then flowswap finalize a"),
+            (&["a", "b"], "no TENANT: run `flowswap rollback a b --accept-changes`, then flowswap finalize a b"),
+            (&["a", "b", "c", "d"], message),
+        ];
+        for (names, expect) in table {
+            assert_eq!(name_tenants(message, names), expect);
+        }
+    }
+
+    #[test]
+    fn states_are_listed_with_their_tenants() {
+        use TenantState::{Failed, RollingBack};
+        assert_eq!(list_states([("a", RollingBack)]).as_str(), "a is rolling-back");
+        let many = [("a", Failed), ("b", RollingBack), ("c", Failed)];
+        assert_eq!(list_states(many).as_str(), "b is rolling-back, 2 tenants (a, c) are failed");
+    }
 
     #[test]
     fn only_the_first_names_are_listed() {

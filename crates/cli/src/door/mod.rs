@@ -44,7 +44,7 @@ struct Request {
 pub(crate) enum Ask {
     /// What it is doing.
     Look,
-    /// Change nothing more until it may go on.
+    /// Change nothing more until somebody lets it go on.
     Pause,
     /// Go on.
     Unpause,

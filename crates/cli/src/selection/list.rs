@@ -17,21 +17,24 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Reads names, one a line. Ignores empty lines and what follows a `#`. The file decides what is changed, so nobody else may be
 /// able to change it.
 pub(super) fn read(path: &Path, pool: &Pool<'_>) -> Result<Vec<String>, Failure> {
+    let is_stdin = path == Path::new("-");
+    let source = if is_stdin { "stdin".to_owned() } else { format!("`{}`", path.display()) };
     let text = read_text(path).map_err(|error| {
         let hint =
             error.hint().unwrap_or_else(|| "write one name a line into a file, or pass `-` for stdin".to_owned());
-        let failure = Failure::at(format!("read the names of tenants from `{}`", path.display()))(error);
+        let failure = Failure::at(format!("read the names of tenants from {source}"))(error);
         Failure { exit: Exit::Usage, ..failure }.hint(hint)
     })?;
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let names = lines.map(|(index, line)| (index + 1, without_comment(line).trim()));
     let names: Vec<(usize, &str)> = names.filter(|(_, name)| !name.is_empty()).collect();
     if names.is_empty() {
-        let failure = Failure::new(Exit::Usage, format!("`{}` names no tenant", path.display()));
+        let failure = Failure::new(Exit::Usage, format!("{source} names no tenant"));
         return Err(failure.hint("write one name a line"));
     }
     let known: BTreeSet<&str> = pool.candidates.iter().map(|candidate| candidate.name).collect();
     match names.iter().find(|(_, name)| !known.contains(name)) {
+        Some((line, name)) if is_stdin => Err(pool.refuse(name, &format!("stdin, line {line}: "))),
         Some((line, name)) => Err(pool.refuse(name, &format!("{}:{line}: ", path.display()))),
         None => Ok(names.into_iter().map(|(_, name)| name.to_owned()).collect()),
     }

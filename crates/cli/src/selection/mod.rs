@@ -161,5 +161,14 @@ pub(crate) fn require(args: &Select, all: bool, instead: &str) -> Result<(), Fai
     Err(Failure::new(Exit::Usage, "nothing says which tenants you mean").hint(instead))
 }
 
+/// How to say which tenants are meant, to a command that takes `--all`.
+pub(crate) fn name_or_all(args: &Select) -> String {
+    if args.except.is_empty() {
+        return "name them, select them with an option such as `--label`, or pass `--all`".to_owned();
+    }
+    let except: Vec<String> = args.except.iter().map(|word| quoted(Path::new(word)).to_string()).collect();
+    format!("to take all but those, pass `--all --except {}`", except.join(","))
+}
+
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::{Pick, Selector, WaveOrder, WaveRule};
 
 #[test]
 fn waves_pick_by_number_part_and_selector() {
-    let toml = "[run]\nsoak = \"48h\"\n\
+    let toml = "[run]\nsoak = \"48h\"\nplan_lifetime = \"7d\"\n\
                 [[wave]]\nname = \"canary\"\npick = 3\n\
                 [[wave]]\nname = \"emea\"\npick = { labels = { region = [\"emea\", \"uk\"] }, owner = \"dana\", tenants = \"e-*\", except = [\"e-1\"] }\n\
                 order = \"risk\"\nopens_after = \"confirmed for 1d\"\n\
@@ -138,4 +138,22 @@ fn invalid_waves() {
       |
       = help: start every wave with `[[wave]]`, in double brackets
     ");
+}
+
+/// It can be seen before any tenant is read.
+#[test]
+fn waves_that_wait_for_longer_than_a_plan_is_valid() {
+    let waves = "[[wave]]\nname = \"a\"\npick = 1\nopens_after = \"confirmed for 90h\"\n\
+                 [[wave]]\nname = \"b\"\npick = 1\nopens_after = \"confirmed for 10h\"\n\
+                 [[wave]]\nname = \"c\"\nopens_after = \"confirmed for 14h\"\n";
+    assert_snapshot!(refuse_toml(waves), @r#"
+    error: the waves wait for 24h in all, but a plan expires after 24h
+      --> migrate.toml:11:15
+       |
+    11 | opens_after = "confirmed for 14h"
+       |               ^^^^^^^^^^^^^^^^^^^ the plan expires before this wave begins
+       |
+       = help: shorten the waits, or raise `plan_lifetime` in `[run]`
+    "#);
+    accept(&[("migrate.toml", &format!("[run]\nplan_lifetime = \"25h\"\n{waves}"))]);
 }

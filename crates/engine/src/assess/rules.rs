@@ -329,8 +329,8 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Migrated,
         about: "The directory is migrated, but the org still has an active OIDC web app with CIE's redirect URI. \
                 Nobody needs this access any more, unless another connection uses it.",
-        fix: "run `flowswap finalize` to retire the app of a tenant that flowswap migrated; handle other apps by \
-              hand",
+        fix: "to retire the app of a tenant that flowswap migrated, run `flowswap finalize TENANT`; handle other apps \
+              by hand",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::ClientCredentials)?;
             facts.service_in_use()?;

@@ -7,8 +7,8 @@ use super::{Finding, ORG_SHARED};
 /// An org: the provider's plugin, and the domain.
 type Org = (String, String);
 
-/// A finding for every tenant that a plan would hold back, by its name. `tenants` are those that could be migrated, in the order
-/// of the configuration. `busy` has the orgs of migrations that are not finished, with the tenant of each.
+/// A finding for every tenant whose org another tenant has first, by its name. `tenants` are in the order in which plans take
+/// them: those that could be migrated now come before the others. `busy` has the orgs of migrations that are not finished, with the tenant of each.
 pub fn find_shared_orgs<'a>(
     tenants: impl IntoIterator<Item = (&'a str, Org)>,
     busy: &BTreeMap<Org, String>,

@@ -141,7 +141,7 @@ const ACCEPT_OR_UNDO: &str =
 fn begin_again(job: &Job, history: &TenantHistory) -> Option<String> {
     history.work.as_ref()?;
     let accept = if config_changes(job, history).is_empty() { "" } else { " --accept-changes" };
-    Some(format!("flowswap has changed nothing yet: run `flowswap rollback{accept}` for the tenant, and plan it again"))
+    Some(format!("flowswap has changed nothing yet: run `flowswap rollback TENANT{accept}`, and plan the tenant again"))
 }
 
 /// The reasons, and what to do about them.

@@ -20,7 +20,7 @@ fn refused(changes: &[&str]) -> Outcome {
 }
 
 /// How a tenant goes on whose plan cannot be used any more.
-const BEGIN_AGAIN: &str = "flowswap has changed nothing yet: run `flowswap rollback` for the tenant, and plan it again";
+const BEGIN_AGAIN: &str = "flowswap has changed nothing yet: run `flowswap rollback TENANT`, and plan the tenant again";
 
 /// Why a plan is refused after a rollback.
 pub(crate) fn taken_back(plan: &str) -> String {
@@ -296,7 +296,7 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
     fleet.inject("provision", Op::Apply, 0, Fault::Refuse);
     assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
     let advice =
-        "flowswap has changed nothing yet: run `flowswap rollback --accept-changes` for the tenant, and plan it again";
+        "flowswap has changed nothing yet: run `flowswap rollback TENANT --accept-changes`, and plan the tenant again";
     let changes = changes.into_iter().chain([advice.to_owned()]).collect();
     assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, [Outcome::Refused { changes }]);
 }
