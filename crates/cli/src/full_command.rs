@@ -39,13 +39,18 @@ pub(crate) fn of(command: String) -> String {
     options().map(|options| complete(&command, options)).unwrap_or(command)
 }
 
+/// Whether flowswap has a command of this name.
+pub(crate) fn is_subcommand(word: &str) -> bool {
+    static COMMANDS: OnceLock<clap::Command> = OnceLock::new();
+    COMMANDS.get_or_init(Cli::command).find_subcommand(word).is_some()
+}
+
 fn options() -> Option<&'static str> {
     OPTIONS.get().map(String::as_str).filter(|options| !options.is_empty())
 }
 
 fn complete(text: &str, options: &str) -> String {
     const NAME: &str = "flowswap ";
-    let cli = Cli::command();
     let mut pieces = text.split(NAME);
     let mut completed = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -54,7 +59,7 @@ fn complete(text: &str, options: &str) -> String {
         completed += NAME;
         let word = piece.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
         // Anything else is a sentence about flowswap.
-        if !is_path && cli.find_subcommand(word).is_some() {
+        if !is_path && is_subcommand(word) {
             completed += &format!("{options} ");
         }
         completed += piece;

@@ -7,11 +7,13 @@ use std::{
 
 use flowswap_engine::{NoOperator, Operator, OperatorReply, Pause, Ports, Question, Recording};
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
 
-use crate::display::{
-    progress::Progress,
-    text::{Text, text},
+use crate::{
+    display::{
+        progress::Progress,
+        text::{Text, text},
+    },
+    keyboard::Conversation,
 };
 
 /// A person who follows no run sheets, but can be asked whether a run goes on.
@@ -47,18 +49,11 @@ impl Operator for AtTerminal {
     fn notify(&self, _: &str, _: &str) {}
 
     fn may_go_on<'a>(&'a self, pause: &'a Pause) -> BoxFuture<'a, bool> {
-        // Nothing runs now, so nothing draws the bars again until the person has answered.
-        self.progress.make_room();
-        let question = question(pause).into_string();
-        let (sender, answer) = oneshot::channel();
-        // A thread of its own, because the process must be able to end without an answer.
-        std::thread::spawn(move || {
-            // Without a default, an Enter that was pressed earlier does not answer it.
-            let answer = dialoguer::Confirm::new().with_prompt(question).interact();
-            // If the run was stopped, nobody waits for the answer.
-            let _ = sender.send(answer.unwrap_or(false));
-        });
-        Box::pin(async { answer.await.unwrap_or(false) })
+        Box::pin(async {
+            // Nothing runs now, so nothing draws the bars again until the person has answered.
+            self.progress.make_room();
+            Conversation::begin().await.ask_yes_or_no(&question(pause)).await
+        })
     }
 }
 

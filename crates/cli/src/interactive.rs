@@ -1,22 +1,12 @@
 //! `--interactive`: shows run sheets to a person at this terminal, one after the other, in the order in which tenants
 //! reach them.
 //!
-//! The engine checks while the person works, and drops the conversation once it sees the step done. So a dropped
-//! conversation must not lose typed lines: a thread reads the keyboard, and the current conversation takes lines from
-//! it.
+//! The engine checks while the person works, and drops the conversation once it sees the step done.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, IsTerminal},
     sync::Arc,
 };
-
-use flowswap_engine::{
-    Actor, Clock, HandoverChannel, Operator, OperatorReply, Pause, Ports, Question, Recording, SecretStore,
-};
-use flowswap_report::Sheet;
-use futures::future::BoxFuture;
-use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     clipboard::Clipboard,
@@ -24,13 +14,21 @@ use crate::{
     display::{
         progress::OutputGate,
         sheet,
-        text::{Text, text},
+        text::{Show, Text, text},
     },
     exit::{Exit, Failure},
+    full_command,
     go_on::question,
     hand_over::{STAY, SecretHandover},
-    terminal::{Terminal, Tone, paint},
+    keyboard::Conversation,
+    terminal::{Terminal, Tone, paint, say_always, say_whole},
 };
+use flowswap_engine::{
+    Actor, Clock, HandoverChannel, Operator, OperatorReply, Pause, Ports, Question, Recording, SecretStore,
+};
+use flowswap_report::Sheet;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
 
 /// The person at the terminal.
 pub(crate) struct Interactive {
@@ -41,8 +39,6 @@ pub(crate) struct Interactive {
     secrets: Arc<dyn SecretStore>,
     /// The person.
     actor: Actor,
-    /// The typed lines. The holder of this lock is in conversation; other tenants wait for it.
-    lines: Mutex<mpsc::UnboundedReceiver<String>>,
     /// The sheet shown last, so that a second question about it does not show it again.
     shown: std::sync::Mutex<Option<(String, Timestamp)>>,
     /// The secret on the clipboard, if any. Dropping it removes the secret.
@@ -78,7 +74,6 @@ impl Interactive {
             gate,
             secrets: Arc::clone(&ports.secrets),
             actor: ports.actor.clone(),
-            lines: Mutex::new(read_lines()),
             shown: Default::default(),
             copied: Arc::default(),
         });
@@ -86,52 +81,42 @@ impl Interactive {
     }
 
     async fn ask_about(&self, tenant: &str, question: &Question, recorder: &dyn Recording) -> OperatorReply {
-        let mut lines = self.lines.lock().await;
+        let mut person = Conversation::begin().await;
         let _hold = self.gate.hold(self.terminal);
-        // Lines typed before the sheet appeared do not answer it.
-        while lines.try_recv().is_ok() {}
         let key = (tenant.to_owned(), question.since);
         if lock(&self.shown).replace(key.clone()) != Some(key) {
-            self.show(text!("\n{}", sheet::show(&Sheet::open(tenant, question, SystemClock.now()))));
+            let sheet = sheet::show(&Sheet::open(tenant, question, SystemClock.now()));
+            // A value of several words is copied, so no line is broken.
+            say_whole(&full_command::in_text(&text!("\n{}", sheet.trim_end())));
         }
         let has_secret = question.secret().is_some();
         let copy = if has_secret { ", c copy the secret" } else { "" };
         loop {
-            let prompt = format!("{tenant}: d done, n decline, l later{copy}");
-            let Some(line) = self.ask(&prompt, &mut lines).await else { return OperatorReply::Later };
+            let prompt = prompt_for(format!("{tenant}: d done, n decline, l later{copy}"));
+            let Some(line) = person.ask(&prompt).await else { return OperatorReply::Later };
             match line.trim().to_ascii_lowercase().as_str() {
                 "d" | "done" => return OperatorReply::Done { note: None },
                 "l" | "later" => return OperatorReply::Later,
                 "n" | "decline" => {
-                    let answer = self.ask("reason? (leave empty to return)", &mut lines).await;
+                    let answer = person.ask(&prompt_for("reason? (leave empty to return)")).await;
                     let Some(reason) = answer else { return OperatorReply::Later };
                     if !reason.trim().is_empty() {
                         return OperatorReply::Declined { reason: reason.trim().to_owned() };
                     }
                 }
                 "c" | "copy" if has_secret => match self.copy(tenant, question, recorder).await {
-                    Ok(message) => self.show(text!("{}\n", message)),
+                    Ok(message) => say_always(&text!("{}", message)),
                     Err(failure) => self.terminal.show_failure(&failure),
                 },
-                _ => self.show("type one of these letters, then press Enter\n"),
+                _ => say_always(&"type one of these letters, then press Enter".into()),
             }
         }
     }
 
     async fn ask_whether_to_go_on(&self, pause: &Pause) -> bool {
-        let mut lines = self.lines.lock().await;
+        let mut person = Conversation::begin().await;
         let _hold = self.gate.hold(self.terminal);
-        // Lines typed before the question appeared do not answer it.
-        while lines.try_recv().is_ok() {}
-        self.show(text!("\n{}\n", question(pause)));
-        loop {
-            let Some(line) = self.ask("y yes, n no", &mut lines).await else { return false };
-            match line.trim().to_ascii_lowercase().as_str() {
-                "y" | "yes" => return true,
-                "n" | "no" => return false,
-                _ => self.show("type one of these letters, then press Enter\n"),
-            }
-        }
+        person.ask_yes_or_no(&question(pause)).await
     }
 
     /// Copies the secret to the clipboard, and removes it after [`STAY`].
@@ -155,34 +140,10 @@ impl Interactive {
         *copied = Some(CopiedSecret { _clipboard: clipboard, timer: timer.abort_handle() });
         Ok(format!("the secret is on the clipboard for {} s; paste it into “{}”", STAY.as_secs(), handover.label))
     }
-
-    /// Shows text of the conversation, even with `--quiet`.
-    fn show(&self, text: impl Into<Text>) {
-        let _ = write!(anstream::stderr(), "{}", text.into().as_str());
-    }
-
-    /// Asks for a line. Returns `None` once stdin is closed.
-    async fn ask(&self, text: &str, lines: &mut mpsc::UnboundedReceiver<String>) -> Option<String> {
-        self.show(text!("{} ", paint(Tone::Strong, text!("{} >", text))));
-        let mut prompt = OpenPrompt { is_answered: false };
-        let line = lines.recv().await;
-        prompt.is_answered = line.is_some();
-        line
-    }
 }
 
-/// A prompt that waits for a line. The Enter of an answer ends the line on the screen. Without an answer, dropping this
-/// ends it.
-struct OpenPrompt {
-    is_answered: bool,
-}
-
-impl Drop for OpenPrompt {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            let _ = writeln!(anstream::stderr());
-        }
-    }
+fn prompt_for(what: impl Show) -> Text {
+    paint(Tone::Strong, text!("{} >", what))
 }
 
 impl Operator for Interactive {
@@ -203,7 +164,7 @@ impl Operator for Interactive {
         let message = text!("{}: {}", paint(Tone::Strong, tenant), news);
         // News about the sheet on the screen cannot wait until the conversation ends.
         if self.is_showing(tenant) {
-            self.show(text!("\n{}\n", message))
+            say_always(&message);
         } else {
             self.gate.say(self.terminal, message)
         }
@@ -212,19 +173,6 @@ impl Operator for Interactive {
     fn may_go_on<'a>(&'a self, pause: &'a Pause) -> BoxFuture<'a, bool> {
         Box::pin(self.ask_whether_to_go_on(pause))
     }
-}
-
-/// Reads lines from the keyboard until the process ends.
-fn read_lines() -> mpsc::UnboundedReceiver<String> {
-    let (sender, lines) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use std::io;
 use flowswap_engine::StopSwitch;
 
 use crate::{
-    display::progress::CurrentProgress,
+    display::progress::{CurrentProgress, StopRequest},
     exit::Exit,
     terminal::{Terminal, stdout_lost},
 };
@@ -19,11 +19,14 @@ pub(crate) fn listen(terminal: Terminal, progress: CurrentProgress, switch: Stop
     // Not in the task: it may start late, and until then a signal would end the process in the middle of a step.
     let mut signals = Signals::install()?;
     tokio::spawn(async move {
-        tokio::select! {
-            () = signals.next() => {}
-            () = stdout_lost() => terminal.say("flowswap can no longer write events to stdout"),
-        }
-        progress.say_stopping(terminal);
+        let by = tokio::select! {
+            by = signals.next() => by,
+            () = stdout_lost() => {
+                terminal.say("flowswap can no longer write events to stdout");
+                StopRequest::ByProgram
+            }
+        };
+        progress.say_stopping(terminal, by);
         switch.stop();
         signals.next().await;
         progress.say_stopped(terminal);
@@ -44,6 +47,8 @@ mod on_unix {
     use rustix::process::Signal;
     use tokio::signal::unix::{self, SignalKind, signal};
 
+    use super::StopRequest;
+
     pub(super) struct Signals {
         interrupt: unix::Signal,
         terminate: unix::Signal,
@@ -57,10 +62,10 @@ mod on_unix {
             Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) -> StopRequest {
             tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => StopRequest::CtrlC,
+                _ = self.terminate.recv() => StopRequest::ByProgram,
             }
         }
     }
@@ -72,6 +77,8 @@ mod on_windows {
 
     use tokio::signal::windows::{CtrlC, ctrl_c};
 
+    use super::StopRequest;
+
     pub(super) struct Signals(CtrlC);
 
     impl Signals {
@@ -79,8 +86,9 @@ mod on_windows {
             ctrl_c().map(Self)
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) -> StopRequest {
             self.0.recv().await;
+            StopRequest::CtrlC
         }
     }
 }

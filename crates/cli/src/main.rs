@@ -22,6 +22,7 @@ mod hand_over;
 mod identity;
 mod interactive;
 mod interrupt;
+mod keyboard;
 mod known;
 mod log_file;
 mod metrics;

@@ -3,12 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use crate::{
-    display::{
-        text::{Text, text},
-        times,
-    },
+    display::text::{Text, text},
     exit::{Exit, Failure},
-    terminal::{Terminal, can_redraw, columns_of_stderr, read_line},
+    keyboard,
+    terminal::Terminal,
 };
 
 /// What a person is asked before flowswap acts.
@@ -45,7 +43,7 @@ impl Question {
             return Ok(());
         }
         // The question makes no sense without this, so `--quiet` does not apply.
-        terminal.say_always(&times::in_text(what).wrapped(columns_of_stderr()));
+        terminal.say_always(what);
         if !io::stdin().is_terminal() {
             let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
             return Err(failure.hint("read what will happen, then pass `--yes`"));
@@ -60,23 +58,12 @@ impl Question {
     }
 
     fn read_answer(&self) -> io::Result<bool> {
-        let prompt = match self.typed {
-            None => text!("{}", self.text),
-            Some(number) => text!("{} Type {} to confirm", self.text, number),
-        }
-        .into_string();
-        match self.typed.map(|number| number.to_string()) {
-            None if can_redraw() => {
-                let answer = dialoguer::Confirm::new().with_prompt(prompt).default(false).interact();
-                answer.map_err(|dialoguer::Error::IO(error)| error)
+        match self.typed {
+            None => keyboard::confirm(&text!("{}", self.text)),
+            Some(number) => {
+                let typed = keyboard::read_word(&text!("{} Type {} to confirm", self.text, number))?;
+                Ok(typed == number.to_string())
             }
-            Some(number) if can_redraw() => {
-                let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true);
-                let typed = input.interact_text().map_err(|dialoguer::Error::IO(error)| error)?;
-                Ok(typed.trim() == number)
-            }
-            None => Ok(matches!(read_line(&format!("{prompt} [y/N]"))?.to_ascii_lowercase().as_str(), "y" | "yes")),
-            Some(number) => Ok(read_line(&prompt)? == number),
         }
     }
 }

@@ -77,7 +77,10 @@ fn tenant_of(event: &Event) -> Option<&str> {
         | Event::FewerAtOnce { .. }
         | Event::RunPaused { .. }
         | Event::RunUnpaused { .. }
-        | Event::RunCanceled { .. } => None,
+        | Event::RunCanceled { .. }
+        | Event::StartsHeld { .. }
+        | Event::StartsReleased
+        | Event::StartsHalted { .. } => None,
         Event::TenantStarted { tenant, .. }
         | Event::ChangesAccepted { tenant, .. }
         | Event::StepStarted { tenant, .. }

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anstyle::{AnsiColor, Style};
@@ -59,7 +60,7 @@ impl Terminal {
     /// Writes a report: the text, or the document.
     pub(crate) fn report(&self, document: &impl Document, text: impl FnOnce() -> Text) -> Result<(), Failure> {
         match self.format {
-            Format::Human => self.write_out(&full_command::in_text(&times::in_text(text()))),
+            Format::Human => self.write_out(&for_people(&text(), columns())),
             Format::Json | Format::Jsonl => self.report_as_json(document),
         }
     }
@@ -138,7 +139,7 @@ impl Terminal {
     pub(crate) fn show_failure(&self, failure: &Failure) {
         if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
             // The renderer's own color codes must stay; it lets no hidden character through.
-            return self.say_always(&Text::rendered(errors.render(true)));
+            return say_whole(&wrap_around_source(&errors.render(true), columns_of_stderr()));
         }
         let mut message = text!("{} {}", paint(Tone::Bad, "error:"), failure.error);
         let causes = std::iter::successors(failure.error.source(), |cause| Error::source(*cause));
@@ -165,18 +166,70 @@ fn end_with_line(report: &FailureReport) {
     }
 }
 
-/// Writes a message to stderr, for code that has no [`Terminal`].
-pub(crate) fn say_always(text: &Text) {
-    // If stderr is closed, nobody reads messages, and the command must not fail because of that.
-    let _ = writeln!(anstream::stderr(), "{}", full_command::in_text(&times::in_text(text)).as_str());
+/// The last step before the screen: local times, complete commands, and lines that are broken at words. A pipe or a file has no
+/// width.
+pub(crate) fn for_people(text: &Text, columns: usize) -> Text {
+    full_command::in_text(&times::in_text(text)).wrapped(columns)
 }
 
-/// Reads an answer on a terminal that can only print.
-pub(crate) fn read_line(question: &str) -> io::Result<String> {
-    write!(io::stderr(), "{question} ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+/// Breaks the lines of a rendered error, but for those that show a file.
+fn wrap_around_source(rendered: &str, columns: usize) -> Text {
+    let is_source = |line: &str| {
+        let plain = console::strip_ansi_codes(line);
+        plain.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|')
+    };
+    let lines = rendered.split_inclusive('\n').map(|line| match Text::rendered(line.to_owned()) {
+        source if is_source(line) => source,
+        words => for_people(&words, columns),
+    });
+    lines.collect()
+}
+
+/// Writes a message to stderr, for code that has no [`Terminal`].
+pub(crate) fn say_always(text: &Text) {
+    say_whole(&for_people(text, columns_of_stderr()));
+}
+
+/// Writes a message to stderr whose lines are not broken.
+pub(crate) fn say_whole(text: &Text) {
+    OpenLine::end();
+    // If stderr is closed, nobody reads messages, and the command must not fail because of that.
+    let _ = writeln!(anstream::stderr(), "{}", text.as_str());
+}
+
+/// A question whose answer is typed on the same line. Whatever is written before the answer ends the line
+/// first.
+pub(crate) struct OpenLine;
+
+/// Whether such a line is on the screen.
+static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+impl OpenLine {
+    /// Shows the question. Dropping the result ends the line.
+    pub(crate) fn begin(question: &Text) -> Self {
+        Self::end();
+        // First, because another thread may write as soon as the person reads the question.
+        LINE_IS_OPEN.store(true, Ordering::Relaxed);
+        let _ = anstream::stderr().write_all(text!("{} ", question).as_str().as_bytes());
+        Self
+    }
+
+    /// The person pressed Enter, and that ended the line.
+    pub(crate) fn end_by_enter() {
+        LINE_IS_OPEN.store(false, Ordering::Relaxed);
+    }
+
+    fn end() {
+        if LINE_IS_OPEN.swap(false, Ordering::Relaxed) {
+            let _ = writeln!(anstream::stderr());
+        }
+    }
+}
+
+impl Drop for OpenLine {
+    fn drop(&mut self) {
+        Self::end();
+    }
 }
 
 /// Forwards the output of another program to stderr as it arrives.

@@ -10,7 +10,6 @@ mod canonical;
 mod compare;
 mod duration;
 mod error_chain;
-mod event;
 mod hidden;
 mod history;
 mod last_filter;
@@ -45,7 +44,6 @@ pub use canonical::{digest, short};
 pub use compare::{Comparison, Recorded, compare};
 pub use duration::parse_duration;
 pub use error_chain::chain;
-pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal, reveal_in_lines};
 pub use history::{
     Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, NewerPlan, Overview, Question,
@@ -67,9 +65,9 @@ pub use record::{
 };
 pub use rehearsal::{Course, Rehearsal, Rehearsed};
 pub use run::{
-    AbandonError, Approval, Assignment, Cause, Decision, Ending, FailureBudget, Fault, FleetLimits, Gate, Halt, Job,
-    NoOperator, Operator, OperatorError, OperatorReply, Outcome, Pause, Ports, ResolveError, Resolved, Runner, STOPPED,
-    Summary, Unreachable,
+    AbandonError, Approval, Assignment, Cause, Decision, Ending, Event, EventSink, FailureBudget, Fault, FleetLimits,
+    Gate, Halt, Job, NoOperator, Operator, OperatorError, OperatorReply, Outcome, Pause, Ports, ResolveError, Resolved,
+    Runner, STOPPED, Summary, Unreachable,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

@@ -78,6 +78,43 @@ fn a_person_at_the_terminal_decides_whether_a_run_goes_on() {
     }
 }
 
+/// What was typed before the question was on the screen was meant for something else.
+#[test]
+fn what_was_typed_before_the_question_does_not_answer_it() {
+    let lab = hit("concurrency = 1", "GET", "/api/v1/apps", 503);
+    let mut person = Terminal::start(command(lab.dir(), &["apply", "plan.json"]));
+    person.await_words("Migrate 40 tenants? Type 40 to confirm");
+    person.enter("40");
+    // The run has begun, and the question has not appeared yet: the orgs are asked again and again first.
+    person.await_words("run ");
+    person.enter("y");
+    person.await_words("y");
+    person.await_words("The other tenants may end the same way. Start them? [y/n]");
+    person.enter("x");
+    person.await_words("type y or n, then press Enter");
+    person.await_words("Start them? [y/n]");
+    person.enter("n");
+    let (code, screen) = person.finish();
+    assert_eq!((code, lab.in_state("swapped").len()), (4, 0), "{screen}");
+}
+
+/// Ctrl-C while the question is on the screen ends its line, and the report begins below.
+#[test]
+fn a_question_that_nobody_answers_ends_with_its_line() {
+    let lab = hit("concurrency = 1", "GET", "/api/v1/apps", 503);
+    let mut person = Terminal::start_on(command(lab.dir(), &["apply", "plan.json"]), 100, 120);
+    person.await_words("Type 40 to confirm");
+    person.enter("40");
+    person.await_words("Start them? [y/n] ");
+    person.interrupt();
+    let (code, screen) = person.finish();
+    let end = &screen[screen.find("Start them?").unwrap()..];
+    let lines: Vec<&str> = end.lines().map(str::trim_end).collect();
+    assert_eq!(lines[0], "Start them? [y/n] ^C", "{screen}");
+    assert!(lines[1].starts_with("stopping"), "{screen}");
+    assert_eq!((code, end.matches("Start them?").count()), (5, 1), "{screen}");
+}
+
 #[test]
 fn if_the_orgs_do_not_answer_the_run_pauses_and_yes_does_not_go_on() {
     let lab = hit("concurrency = 1\nmax_failures = 1", "GET", "/api/v1/apps", 503);

@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         let show = |step: &Step| text!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
         steps.push((name.as_str(), left.map(show).collect()));
     }
-    let what = causes::show_alike(&steps, |names| text!("{}:\n", names));
+    let what = causes::show_alike(&steps, context.terminal.verbose > 0, |names| text!("{}:\n", names));
     let tenants = display::tenants(names.len());
     let question = match goal {
         Goal::Purged => {

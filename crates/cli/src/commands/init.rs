@@ -14,7 +14,7 @@ use crate::{
     context::{Context, create_state_folder},
     display::text::text,
     exit::{Exit, Failure},
-    identity,
+    identity, keyboard,
     plugin_pins::pin_tables,
     trust::require_place,
 };
@@ -88,9 +88,8 @@ fn ask_for_passphrase() -> Result<Option<Secret>, Failure> {
     Ok(Some(passphrase))
 }
 
-fn read_hidden(prompt: &str) -> Result<Secret, Failure> {
-    let typed = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true).interact();
-    typed.map(Secret::new).map_err(|dialoguer::Error::IO(error)| match error.kind() {
+fn read_hidden(prompt: &'static str) -> Result<Secret, Failure> {
+    keyboard::read_hidden(&prompt.into()).map(Secret::new).map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "you gave no passphrase, so nothing was done"),
         _ => Failure::at("ask for a passphrase")(error),
     })

@@ -141,7 +141,8 @@ fn text(report: &Report) -> Text {
         if let Some(reason) = &row.reason {
             text += times::of_tenant(&row.name, text!("{}: {}\n", row.name, reason));
         }
-        for claim in &row.claims {
+        // A later confirmation takes the place of the ones before.
+        if let Some(claim) = row.claims.last() {
             let said = times::of_tenant(&row.name, claim.show());
             text += text!("{}: {}; flowswap has not seen the change yet\n", row.name, said);
         }

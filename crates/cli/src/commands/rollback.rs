@@ -34,8 +34,11 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let unreached = find_unreached(&selected.names, &logbook);
     selected.names.retain(|name| unreached.iter().all(|(unreached, _)| unreached != name));
     let finished: Vec<String> = selected.names.extract_if(.., |name| is_finished(name, &logbook)).collect();
-    for name in finished.iter().filter(|name| selected.is_written(name)) {
-        context.terminal.say(text!("{}: already rolled back", name));
+    let each = context.terminal.verbose > 0;
+    let written: Vec<&str> = finished.iter().map(String::as_str).filter(|name| selected.is_written(name)).collect();
+    if !written.is_empty() {
+        let (subject, names) = (causes::subject(&written), causes::naming(each)(&written));
+        context.terminal.say(text!("{}{}: already rolled back", subject, names));
     }
     let chosen = started::choose(&selected, &logbook, |_, _| true).await?;
     let (chosen, purged): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(name, tenant)| {
@@ -44,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     let purged: Vec<&str> = purged.iter().map(|(name, _)| name.as_str()).collect();
     if names.is_empty() && unreached.is_empty() && !purged.is_empty() {
-        started::report_no_tenants(context, describe_purged(&purged))?;
+        started::report_no_tenants(context, describe_purged(&purged, each))?;
         return Ok(Exit::Refused);
     }
     if names.is_empty() && unreached.is_empty() {
@@ -67,10 +70,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
         steps.push((name.as_str(), display::plan::show_rollback(steps_to_roll_back(work))));
     }
-    let mut what = causes::show_alike(&steps, |names| text!("flowswap will roll {} back:\n", names));
-    for (name, _) in &unreached {
-        what += text!("{}: nothing was done; flowswap will give it up, so that `resume` does not continue it\n", name);
-    }
+    let mut what = causes::show_alike(&steps, each, |names| text!("flowswap will roll {} back:\n", names));
+    what += describe_unreached(&unreached, each);
     let count = names.len() + unreached.len();
     let question = Question::about(count, format!("Roll {} back?", display::tenants(count)));
     question.ask(context.terminal, &what.trim_end(), args.started.yes)?;
@@ -88,13 +89,26 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     if purged.is_empty() {
         return Ok(exit);
     }
-    context.terminal.say(text!("left out: {}", describe_purged(&purged)));
+    context.terminal.say(text!("left out: {}", describe_purged(&purged, each)));
     Ok(started::worst(exit, Exit::Refused))
 }
 
+/// The tenants that no run will reach.
+fn describe_unreached(unreached: &[(String, Goal)], each: bool) -> Text {
+    let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();
+    let them = match names.len() {
+        0 => return Text::default(),
+        1 => "it",
+        _ => "them",
+    };
+    let (subject, names) = (causes::subject(&names), causes::naming(each)(&names));
+    let so = text!("flowswap will give {} up, so that `resume` does not continue {}", them, them);
+    text!("nothing was done for {}{}; {}\n", subject, names, so)
+}
+
 /// The tenants that no rollback can help.
-fn describe_purged(names: &[&str]) -> Text {
-    let (subject, names) = (causes::subject(names), causes::list_names(names));
+fn describe_purged(names: &[&str], each: bool) -> Text {
+    let (subject, names) = (causes::subject(names), causes::naming(each)(names));
     text!("{}{} cannot be rolled back: a purged legacy client cannot come back", subject, names)
 }
 

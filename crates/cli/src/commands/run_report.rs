@@ -20,7 +20,7 @@ use crate::{
     documents::{Document, DocumentName},
     exit::Failure,
     full_command,
-    terminal::{Tone, columns, paint},
+    terminal::{Tone, paint},
 };
 
 #[derive(Default, Serialize, JsonSchema)]
@@ -90,7 +90,7 @@ impl Report {
     fn text(&self, each: bool) -> Text {
         let mut text = if each { self.table() + "\n" } else { self.show_causes() };
         text += text!("{}\n", count(self.tenants.iter().map(Row::word)));
-        text += halted::show(&self.stopped).wrapped(columns());
+        text += halted::show(&self.stopped);
         let left: Vec<&str> = self.tenants.iter().filter(|row| row.is_left).map(|row| row.name.as_str()).collect();
         if !left.is_empty() {
             let command = if let [name] = left.as_slice() { format!("{RESUME} {name}") } else { RESUME.to_owned() };
@@ -133,7 +133,7 @@ impl Report {
             }
             text += "\n";
         }
-        text.wrapped(columns())
+        text
     }
 }
 

@@ -24,7 +24,6 @@ use crate::{
     exit::{Exit, Failure},
     full_command, selection,
     soak::Soak,
-    terminal::columns,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -335,6 +334,5 @@ fn fold(notes: &[Note<'_>], each: bool) -> Text {
             None => text!("{}: {}\n", names[0], times::of_tenant(names[0], &notes[indices[0]].text)),
         }
     };
-    let lines: Text = fold_rows(keys, each).into_iter().map(line).collect();
-    lines.wrapped(columns())
+    fold_rows(keys, each).into_iter().map(line).collect()
 }

@@ -22,7 +22,7 @@ use crate::{
         progress::Progress,
         table, tenants,
         text::{Text, text},
-        tone_of_state,
+        times, tone_of_state,
     },
     documents::{Document, DocumentName},
     exit::{Exit, Failure},
@@ -96,7 +96,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
 #[derive(Default)]
 struct Watched(BTreeMap<String, WatchedTenant>);
 
-/// A tenant, what was shown about it last, and when this command checked it last.
+/// A tenant, what was shown about it last, without the times, and when this command checked it last.
 struct WatchedTenant {
     overview: Overview,
     shown: Text,
@@ -116,11 +116,13 @@ impl Watched {
                 continue;
             }
             let line = describe(name, &overview, logbook).await?;
-            if known.as_ref().is_none_or(|known| known.shown != line) {
+            // Every check looks at another time, and that alone is no news.
+            let shown = times::left_out(&line);
+            if known.as_ref().is_none_or(|known| known.shown != shown) {
                 context.terminal.say(&line);
             }
             let checked_at = known.and_then(|known| known.checked_at);
-            self.0.insert(name.clone(), WatchedTenant { overview, shown: line, waits, checked_at });
+            self.0.insert(name.clone(), WatchedTenant { overview, shown, waits, checked_at });
         }
         Ok(())
     }

@@ -62,12 +62,22 @@ pub(crate) fn list_states<'a>(tenants: impl IntoIterator<Item = (&'a str, Tenant
     Text::join(groups, ", ")
 }
 
-/// Says what is about to happen to tenants, once if the same happens to several. `head` introduces their names.
-pub(crate) fn show_alike(what: &[(&str, Text)], head: impl Fn(Text) -> Text) -> Text {
+/// How names are listed behind a [`subject`]: only the first ones, or all of them with `each`.
+pub(crate) fn naming(each: bool) -> fn(&[&str]) -> Text {
+    if each { list_all_names } else { list_names }
+}
+
+fn list_all_names(names: &[&str]) -> Text {
+    if names.len() < 2 { Text::default() } else { text!(" ({})", names.join(", ")) }
+}
+
+/// Says what is about to happen to tenants, once if the same happens to several. `head` introduces their names,
+/// which are all listed with `each`.
+pub(crate) fn show_alike(what: &[(&str, Text)], each: bool, head: impl Fn(Text) -> Text) -> Text {
     let groups = group(what, |(name, text)| (text.as_str().to_owned(), vec![*name]));
     let show = |group: &Group<&(&str, Text)>| {
         let names: Vec<&str> = group.items.iter().map(|(name, _)| *name).collect();
-        head(text!("{}{}", paint(Tone::Strong, subject(&names)), list_names(&names)))
+        head(text!("{}{}", paint(Tone::Strong, subject(&names)), naming(each)(&names)))
             + Text::rendered(group.text.clone())
     };
     groups.iter().map(show).collect()
@@ -103,6 +113,7 @@ mod tests {
         assert_eq!(list_names(&["a"]).as_str(), "");
         assert_eq!(list_names(&["a", "b", "c"]).as_str(), " (a, b, c)");
         assert_eq!(list_names(&["a", "b", "c", "d", "e"]).as_str(), " (a, b, c, and 2 more)");
+        assert_eq!(list_all_names(&["a", "b", "c", "d", "e"]).as_str(), " (a, b, c, d, e)");
         assert_eq!((subject(&["a"]).as_str(), subject(&["a", "b"]).as_str()), ("a", "2 tenants"));
     }
 }

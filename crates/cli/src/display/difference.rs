@@ -11,7 +11,7 @@ use super::{
     text::{Text, text},
     tone_of_verdict,
 };
-use crate::terminal::{Tone, columns, paint};
+use crate::terminal::{Tone, paint};
 
 /// How many tenants of a group are shown with values of their own.
 const MAX_TENANTS: usize = 12;
@@ -40,7 +40,7 @@ pub(crate) fn show(difference: &PlanDifference, each: bool) -> Text {
     }
     text += show_plan("old plan:", &difference.old);
     text += show_plan("new plan:", &difference.new);
-    text.wrapped(columns())
+    text
 }
 
 /// Tenants that changed alike.

@@ -11,16 +11,17 @@ pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod times;
 pub(crate) mod work;
+mod wrapping;
 
 use flowswap_contract::Evidence;
-use flowswap_engine::{Severity, TenantState, Verdict};
+use flowswap_engine::{Ending, Severity, TenantState, Verdict};
 use flowswap_report::{Problem, ProblemError, TroubledTenant};
 
 use self::{
     causes::MANY,
     text::{Text, text},
 };
-use crate::terminal::{Tone, columns, paint};
+use crate::terminal::{Tone, paint};
 
 /// The color of a verdict.
 pub(crate) fn tone_of_verdict(verdict: Verdict) -> Tone {
@@ -52,12 +53,21 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     }
 }
 
+/// The color of how a tenant counts.
+pub(crate) fn tone_of_ending(ending: Ending) -> Tone {
+    match ending {
+        Ending::Done => Tone::Good,
+        Ending::Waiting | Ending::Inconclusive | Ending::Refused => Tone::Care,
+        Ending::Failed => Tone::Bad,
+        Ending::Skipped => Tone::Dim,
+    }
+}
+
 /// Lists what blocks the tenants that need a person, and the fix. Tenants with the same problems are listed once, or one by
 /// one with `each`.
 pub(crate) fn show_problems<'a>(tenants: impl IntoIterator<Item = TroubledTenant<'a>>, each: bool) -> Text {
     let problems = if each { Problem::of_each(tenants) } else { Problem::by_cause(tenants) };
-    let text: Text = problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect();
-    text.wrapped(columns())
+    problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect()
 }
 
 /// What blocks some tenants, and the fix.

@@ -53,7 +53,7 @@ impl Text {
         Self(format!("{style}{}{style:#}", self.0))
     }
 
-    /// For renderers that add their own colors and line breaks: their output, which must consist of filtered text.
+    /// For what adds colors and line breaks of its own: its output, which must consist of filtered text.
     pub(crate) fn rendered(of_filtered: String) -> Self {
         Self(of_filtered)
     }
@@ -87,34 +87,6 @@ impl Text {
     /// The text without colors, for a file.
     pub(crate) fn plain(&self) -> String {
         console::strip_ansi_codes(&self.0).into_owned()
-    }
-
-    /// Breaks long lines at spaces. The rest of a line begins a little to the right of its last column, or of its indentation:
-    /// only our own layout has several spaces in a row.
-    pub(crate) fn wrapped(&self, columns: usize) -> Self {
-        let mut wrapped = String::with_capacity(self.0.len());
-        for line in self.0.split_inclusive('\n') {
-            let plain = console::strip_ansi_codes(line);
-            if console::measure_text_width(&plain) <= columns {
-                wrapped += line;
-                continue;
-            }
-            let column = plain.rfind("  ").map_or(0, |at| console::measure_text_width(&plain[..at + 2]));
-            let indent = (column + 2).min(columns / 2);
-            let mut at = 0;
-            for word in line.split_inclusive(' ') {
-                let width = console::measure_text_width(word);
-                if at > indent && at + console::measure_text_width(word.trim_end()) > columns {
-                    wrapped.truncate(wrapped.trim_end_matches(' ').len());
-                    wrapped.push('\n');
-                    wrapped += &" ".repeat(indent);
-                    at = indent;
-                }
-                wrapped += word;
-                at += width;
-            }
-        }
-        Self(wrapped)
     }
 
     /// One line as several, broken at spaces so that each has at most so many columns. A longer word stays whole.
@@ -276,23 +248,6 @@ mod tests {
     fn a_text_in_a_text_is_not_filtered_again() {
         let inner = text!("one\n{}", "two\n");
         assert_eq!(text!("[{:<5}] {}", "a", inner).as_str(), "[a    ] one\ntwo<U+000A>");
-    }
-
-    #[test]
-    fn long_lines_continue_below_their_last_column() {
-        let bold = anstyle::Style::new().bold();
-        let table = [
-            ("short\n", "short\n"),
-            ("one two three four\nfive\n", "one two\n  three four\nfive\n"),
-            ("    + b  one two three\n", "    + b  one\n      two\n      three\n"),
-            ("a  one two three\n", "a  one two\n     three\n"),
-            ("a-word-that-is-longer than\n", "a-word-that-is-longer\n  than\n"),
-        ];
-        for (text, expect) in table {
-            assert_eq!(Text::of_lines(text).wrapped(12).as_str(), expect, "{text:?}");
-            assert_eq!(Text::of_lines(text).styled(bold).wrapped(12).plain(), expect, "{text:?} in bold");
-            assert_eq!(Text::of_lines(text).wrapped(usize::MAX).as_str(), text);
-        }
     }
 
     #[test]

@@ -43,23 +43,32 @@ fn in_zone(text: &Text, zone: &TimeZone) -> Text {
     Text::rendered(localize(text.as_str(), zone, SystemClock.now()))
 }
 
-/// Replaces the times in a text. A time in quotes or in a URL is a value, which stays.
+/// The text with `…` for its times. Two texts that differ only in their times say the same.
+pub(crate) fn left_out(text: &Text) -> Text {
+    Text::rendered(replace(text.as_str(), |_| "…".to_owned()))
+}
+
 fn localize(text: &str, zone: &TimeZone, now: Timestamp) -> String {
+    replace(text, |at| show(at, zone, now))
+}
+
+/// Replaces the times in a text. A time in quotes or in a URL is a value, which stays.
+fn replace(text: &str, show: impl Fn(Timestamp) -> String) -> String {
     let is_part = |c: char| c.is_ascii_digit() || "TZ:.-".contains(c);
-    let (mut localized, mut rest) = (String::with_capacity(text.len()), text);
+    let (mut replaced, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(begin) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(begin);
         let end = from.find(|c: char| !is_part(c)).unwrap_or(from.len());
         let word = from[..end].trim_end_matches([':', '.', '-']);
         let is_value = before.ends_with(|c: char| c.is_alphanumeric() || "\"\'`/=_-".contains(c));
-        localized += before;
+        replaced += before;
         match word.parse::<Timestamp>().ok().filter(|_| word.ends_with('Z') && !is_value) {
-            Some(at) => localized += &show(at, zone, now),
-            None => localized += word,
+            Some(at) => replaced += &show(at),
+            None => replaced += word,
         }
         rest = &from[word.len()..];
     }
-    localized + rest
+    replaced + rest
 }
 
 /// `2026-12-03 14:05:00+01:00 (in 2 d 23 h)`.

@@ -13,7 +13,6 @@ use std::{
 use flowswap_config::Config;
 use flowswap_engine::{Clock, Ending, Event, EventSink, Logbook, Overview, RunCommand, Summary};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use self::exposition::{Exposition, Type, value};
 use crate::{
@@ -206,7 +205,7 @@ impl Seen {
             "The tenants of the last run of this process, by what they count as.",
             self.runs.iter().flat_map(|(command, run)| {
                 run.tenants.iter().map(move |(counts_as, count)| {
-                    (vec![label(command), ("counts_as", word(*counts_as))], value(count))
+                    (vec![label(command), ("counts_as", counts_as.to_string())], value(count))
                 })
             }),
         );
@@ -232,14 +231,6 @@ impl Seen {
 impl Known {
     fn label(&self) -> Vec<(&'static str, String)> {
         vec![("tenant", self.name.clone())]
-    }
-}
-
-/// The word for an ending in JSON documents.
-fn word(ending: Ending) -> String {
-    match serde_json::to_value(ending) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use flowswap_contract::Role;
 
 use super::{FleetLimits, Halt, Operator, Pause, Ports, cause::Cause, ending::Ending};
-use crate::{Event, PlannedTenant, RunCommand, Stop, TenantSpec, side_by_side::Gate};
+use crate::{Event, EventSink, PlannedTenant, RunCommand, Stop, TenantSpec, side_by_side::Gate};
 
 /// What matters of a tenant for a cause that it shares with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +48,15 @@ pub(super) struct Admission {
     /// Whether a shared cause halts anything.
     watches_causes: bool,
     operator: Arc<dyn Operator>,
+    events: Arc<dyn EventSink>,
     stop: Stop,
     counted: Mutex<Counted>,
 }
 
 #[derive(Default)]
 struct Counted {
+    /// How many tenants the run has not begun with.
+    left: usize,
     failed: usize,
     /// Who had which cause.
     sightings: Vec<(Cause, Candidate)>,
@@ -89,7 +92,7 @@ impl Admission {
     /// that is not rolled back stays as somebody no longer wants it. So only the budget ends a rollback.
     pub(super) fn new(ports: &Ports, limits: FleetLimits, tenants: usize, command: RunCommand) -> Self {
         let limit = limits.max_failures.of(tenants);
-        let mut counted = Counted::default();
+        let mut counted = Counted { left: tenants, ..Counted::default() };
         if limit == 0 {
             counted.halts.push((Scope::All, Halt::Budget { limit }));
         }
@@ -98,6 +101,7 @@ impl Admission {
             limit,
             watches_causes: command != RunCommand::Rollback,
             operator: Arc::clone(&ports.operator),
+            events: Arc::clone(&ports.events),
             stop: ports.stop.clone(),
             counted: Mutex::new(counted),
         }
@@ -116,9 +120,28 @@ impl Admission {
         counted.halts.iter().find(|(scope, _)| scope.covers(candidate)).map(|(_, halt)| halt.clone())
     }
 
-    /// Counts a tenant that has ended.
+    /// Notes that the run begins with one more tenant.
+    pub(super) fn begin_one(&self) {
+        let mut counted = self.lock();
+        counted.left = counted.left.saturating_sub(1);
+    }
+
+    /// Counts a tenant that has ended, and tells at once what follows for those that have not begun.
     pub(super) fn count(&self, candidate: Candidate, ending: Ending, cause: Option<Cause>) {
         let mut counted = self.lock();
+        let known = (counted.pauses.len(), counted.halts.len());
+        self.add(&mut counted, candidate, ending, cause);
+        if counted.left == 0 {
+            return;
+        }
+        let held = counted.pauses.iter().skip(known.0).cloned().map(|pause| Event::StartsHeld { pause });
+        let halted = counted.halts.iter().skip(known.1).map(|(_, halt)| Event::StartsHalted { halt: halt.clone() });
+        let news: Vec<Event> = held.chain(halted).collect();
+        drop(counted);
+        news.into_iter().for_each(|event| self.events.emit(event));
+    }
+
+    fn add(&self, counted: &mut Counted, candidate: Candidate, ending: Ending, cause: Option<Cause>) {
         if ending.counts_against_budget() {
             counted.failed += 1;
             if counted.failed == self.limit {
@@ -156,19 +179,21 @@ impl Gate for Admission {
         }
     }
 
-    /// Asks a person about everything that came up, until the person wants to stop.
+    /// Asks a person about everything that came up, until the person wants to stop. Nobody is asked once the run was stopped.
     async fn open(&self) {
         let pauses = mem::take(&mut self.lock().pauses);
         for pause in pauses {
             let goes_on = tokio::select! {
                 biased;
                 () = self.stop.stopped() => return,
-                goes_on = self.operator.may_go_on(&pause) => goes_on,
+                // Lazily, because a question that has begun is on the screen.
+                goes_on = async { self.operator.may_go_on(&pause).await } => goes_on,
             };
             if !goes_on {
                 return self.lock().halts.push((Scope::All, Halt::Inconclusive(pause)));
             }
         }
+        self.events.emit(Event::StartsReleased);
     }
 }
 

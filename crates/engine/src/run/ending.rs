@@ -1,5 +1,7 @@
 //! How a tenant counts once a run is through with it. Exit codes, the failure budget, and reports all go by this one table.
 
+use std::fmt;
+
 use flowswap_contract::EvidenceResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,5 +83,19 @@ impl Ending {
     /// Whether it counts against `max_failures`.
     pub fn counts_against_budget(self) -> bool {
         self == Self::Failed
+    }
+}
+
+/// The word for it, as in reports and in the table.
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Done => "done",
+            Self::Waiting => "waiting",
+            Self::Inconclusive => "inconclusive",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Skipped => "skipped",
+        })
     }
 }

@@ -56,6 +56,7 @@ impl Runner {
         }
         let works = jobs.into_iter().map(|job| {
             let (runner, admission) = (self.clone(), Arc::clone(&admission));
+            admission.begin_one();
             async move { runner.run_admitted(job, &admission).await }
         });
         let ended = through_gate(works, &*admission).await.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -122,7 +123,7 @@ impl Runner {
             let (outcome, cause) = self.run_job(job, recorder).await?;
             Ended { name, outcome, cause, was_done }
         };
-        self.ports.events.emit(tell(&ended.name, &ended.outcome));
+        self.ports.events.emit(tell(&ended));
         admission.count(candidate, ended.ending(), ended.cause.clone());
         Ok(ended)
     }
@@ -253,18 +254,13 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     })
 }
 
-fn tell(tenant: &str, outcome: &Outcome) -> Event {
-    match outcome {
-        Outcome::Ended { state, reason } => {
-            Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: reason.clone() }
-        }
-        Outcome::Unneeded { state, reason } => {
-            Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: Some(reason.clone()) }
-        }
-        Outcome::Refused { changes } => Event::TenantRefused { tenant: tenant.to_owned(), changes: changes.clone() },
-        Outcome::Unapproved { reason } => {
-            Event::TenantRefused { tenant: tenant.to_owned(), changes: vec![reason.clone()] }
-        }
-        Outcome::Skipped { reason } => Event::TenantSkipped { tenant: tenant.to_owned(), reason: reason.clone() },
+fn tell(ended: &Ended) -> Event {
+    let (tenant, counts_as) = (ended.name.clone(), ended.ending());
+    match ended.outcome.clone() {
+        Outcome::Ended { state, reason } => Event::TenantEnded { tenant, state, reason, counts_as },
+        Outcome::Unneeded { state, reason } => Event::TenantEnded { tenant, state, reason: Some(reason), counts_as },
+        Outcome::Refused { changes } => Event::TenantRefused { tenant, changes, counts_as },
+        Outcome::Unapproved { reason } => Event::TenantRefused { tenant, changes: vec![reason], counts_as },
+        Outcome::Skipped { reason } => Event::TenantSkipped { tenant, reason },
     }
 }

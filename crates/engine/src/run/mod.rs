@@ -10,6 +10,7 @@ mod budget;
 mod cause;
 mod clocks;
 mod ending;
+mod event;
 mod fleet;
 mod forward;
 mod gate;
@@ -30,6 +31,7 @@ pub use abandon::AbandonError;
 pub use budget::{FailureBudget, FleetLimits};
 pub use cause::{Cause, Fault};
 pub use ending::Ending;
+pub use event::{Event, EventSink};
 pub use fleet::{STOPPED, Summary};
 use flowswap_contract::{self as contract, ErrorKind};
 pub use gate::Gate;
@@ -39,8 +41,8 @@ pub use resolve::{Decision, ResolveError, Resolved};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore,
-    SignedApproval, Stop, Tenant, TenantHistory, TenantState, Turns, Work,
+    Actor, Clock, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore, SignedApproval,
+    Stop, Tenant, TenantHistory, TenantState, Turns, Work,
 };
 
 /// The ports that a run needs.

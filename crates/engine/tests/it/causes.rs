@@ -7,12 +7,13 @@ use std::sync::{
 
 use flowswap_contract::{ErrorKind, Op, Phase, Role};
 use flowswap_engine::{
-    Ending as E, Event, FailureBudget, Fault as Problem, FleetLimits, Goal, Halt, Operator, OperatorReply, Outcome,
-    Pause, Question, Recording, RunId, Runner, Summary, TenantState as S,
+    Ending as E, Event, EventSink, FailureBudget, Fault as Problem, FleetLimits, Goal, Halt, Operator, OperatorReply,
+    Outcome, Pause, Ports, Question, Recording, RunId, Runner, Summary, TenantState as S,
 };
 use futures::future::BoxFuture;
 
 use crate::{
+    environment::Environment,
     fault::Fault,
     laws::assert_lawful,
     test_fleet::{LIMITS, TestFleet},
@@ -179,12 +180,44 @@ async fn a_run_that_pauses_first_finishes_what_it_has_started() {
     let limits = FleetLimits { concurrency: 4, ..LIMITS };
     let summary = fleet.run_within(Goal::Swapped, limits).await.unwrap();
     assert_eq!(summary.endings, [E::Inconclusive, E::Inconclusive, E::Done, E::Done, E::Skipped, E::Skipped]);
+    let events = std::mem::take(&mut *fleet.env.events.lock().unwrap());
+    let position = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).unwrap();
+    let held = position(&|event| matches!(event, Event::StartsHeld { pause } if pause.tenants == ["a", "b"]));
+    let ended = position(&|event| matches!(event, Event::TenantEnded { tenant, .. } if tenant == "c"));
+    assert!(held < ended, "the run says at once that it starts no more");
 
     let fleet = TestFleet::new(&NAMES).await;
     fail(&fleet, "-", Op::Detect, &["e", "f"], ErrorKind::Unavailable);
     let summary = run(&fleet).await;
     assert_eq!(summary.endings, [E::Done, E::Done, E::Done, E::Done, E::Inconclusive, E::Inconclusive]);
     assert_eq!(summary.halts, []);
+    let events = std::mem::take(&mut *fleet.env.events.lock().unwrap());
+    assert!(!events.iter().any(|event| matches!(event, Event::StartsHeld { .. })), "no tenant is left to start");
+}
+
+/// Stops the run once it starts no more tenants.
+struct StopAtHold(Arc<Environment>);
+
+impl EventSink for StopAtHold {
+    fn emit(&self, event: Event) {
+        if matches!(event, Event::StartsHeld { .. }) {
+            self.0.stop.stop();
+        }
+    }
+}
+
+/// Somebody stops the run while it waits for the tenants at work. Then the question is not asked any more.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_stopped_asks_nobody() {
+    let fleet = TestFleet::new(&NAMES).await;
+    fail(&fleet, "-", Op::Detect, &["a", "b"], ErrorKind::Unavailable);
+    let person = Arc::new(Person { answer: true, asked: AtomicUsize::new(0) });
+    *fleet.env.operator.lock().unwrap() = person.clone();
+    let ports = Ports { events: Arc::new(StopAtHold(fleet.env.clone())), ..fleet.env.ports() };
+    let runner = Runner::new(ports, RunId::generate());
+    let summary = runner.run(Goal::Swapped.command(), fleet.jobs(Goal::Swapped), ONE).await.unwrap();
+    assert_eq!(person.asked.load(Ordering::Relaxed), 0);
+    assert!(summary.interrupted && summary.halts.is_empty(), "{summary:?}");
 }
 
 #[tokio::test(start_paused = true)]

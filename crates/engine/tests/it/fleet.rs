@@ -206,6 +206,7 @@ async fn events_report_every_tenant() {
             "a: prove…",
             "a: prove failed: not permitted",
             "a: failed",
+            "no more are started: failed or stuck tenants have reached the limit of 1",
             "b: skipped: failed or stuck tenants have reached the limit of 1",
             "c: skipped: failed or stuck tenants have reached the limit of 1",
         ]
@@ -223,6 +224,7 @@ fn describe(event: &Event) -> String {
         Event::TenantEnded { tenant, state, .. } => format!("{tenant}: {state}"),
         Event::TenantRefused { tenant, .. } => format!("{tenant}: refused"),
         Event::TenantSkipped { tenant, reason } => format!("{tenant}: skipped: {reason}"),
+        Event::StartsHalted { halt } => format!("no more are started: {halt}"),
         other => format!("{other:?}"),
     }
 }

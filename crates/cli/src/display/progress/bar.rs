@@ -13,7 +13,7 @@ use super::{
     screen,
     tally::Tally,
 };
-use crate::display::text::Text;
+use crate::{display::text::Text, terminal::for_people};
 
 /// How often the lines are drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
@@ -22,6 +22,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Bar {
     pub(super) lines: ProgressBar,
     is_drawn: AtomicBool,
+    columns: fn() -> usize,
     has_color: bool,
 }
 
@@ -29,7 +30,7 @@ impl Bar {
     /// Lines that are not drawn yet.
     pub(super) fn new(canvas: Canvas, tally: Arc<Mutex<Tally>>) -> Self {
         let lines = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let has_color = canvas.has_color;
+        let (columns, has_color) = (canvas.columns, canvas.has_color);
         let draw = move |_: &ProgressState, out: &mut dyn Write| {
             let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             let text = screen::draw(&tally, (canvas.elapsed)(), (canvas.columns)());
@@ -39,7 +40,12 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{lines}") {
             lines.set_style(style.with_key("lines", draw));
         }
-        Self { lines: lines.with_finish(ProgressFinish::AndClear), is_drawn: AtomicBool::new(false), has_color }
+        Self {
+            lines: lines.with_finish(ProgressFinish::AndClear),
+            is_drawn: AtomicBool::new(false),
+            columns,
+            has_color,
+        }
     }
 
     /// Begins to draw on stderr.
@@ -69,7 +75,7 @@ impl Bar {
     pub(super) fn print(&self, text: &Text) -> bool {
         let is_drawn = self.is_drawn.load(Ordering::Relaxed);
         if is_drawn {
-            self.lines.println(in_color(text, self.has_color));
+            self.lines.println(in_color(&for_people(text, (self.columns)()), self.has_color));
         }
         is_drawn
     }

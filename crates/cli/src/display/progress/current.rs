@@ -1,4 +1,4 @@
-//! What Ctrl-C says about the work that is shown now.
+//! What Ctrl-C, or another request to stop, says about the work that is shown now.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -8,7 +8,24 @@ use crate::{
     terminal::Terminal,
 };
 
-const AGAIN: &str = "press Ctrl-C again to stop at once";
+/// Who wants flowswap to stop.
+#[derive(Clone, Copy)]
+pub(crate) enum StopRequest {
+    /// The person at the terminal.
+    CtrlC,
+    /// A program, such as a service manager, or whatever read the events.
+    ByProgram,
+}
+
+impl StopRequest {
+    /// How to stop at once. A program knows.
+    fn again(self) -> &'static str {
+        match self {
+            Self::CtrlC => "; press Ctrl-C again to stop at once",
+            Self::ByProgram => "",
+        }
+    }
+}
 
 /// The progress that is shown now.
 #[derive(Clone, Default)]
@@ -20,15 +37,15 @@ impl CurrentProgress {
         *self.lock() = Arc::downgrade(progress);
     }
 
-    /// The first Ctrl-C: says what is finishing.
-    pub(crate) fn say_stopping(&self, terminal: Terminal) {
+    /// The first request: says what is finishing.
+    pub(crate) fn say_stopping(&self, terminal: Terminal, by: StopRequest) {
         match self.shown() {
-            Some(progress) => progress.say_stopping(),
-            None => terminal.say(text!("stopping; {}", AGAIN)),
+            Some(progress) => progress.say_stopping(by),
+            None => terminal.say(text!("stopping{}", by.again())),
         }
     }
 
-    /// The second Ctrl-C: says how the work goes on.
+    /// The second request: says how the work goes on.
     pub(crate) fn say_stopped(&self, terminal: Terminal) {
         let Some(progress) = self.shown() else { return };
         if let Some(bar) = &progress.bar {
@@ -51,15 +68,15 @@ impl CurrentProgress {
 
 impl Progress {
     /// Says what is still going on. From now on, nobody can say how long the rest takes.
-    pub(super) fn say_stopping(&self) {
+    pub(super) fn say_stopping(&self, by: StopRequest) {
         let mut tally = self.tally();
         tally.is_stopping = true;
         let (running, is_run) = (tally.running.len(), tally.is_run);
         drop(tally);
         self.print(match running {
-            1 if is_run => text!("stopping: {} finishes its step; {}", tenants(1), AGAIN),
-            _ if is_run && running > 0 => text!("stopping: {} finish their step; {}", tenants(running), AGAIN),
-            _ => text!("stopping; {}", AGAIN),
+            1 if is_run => text!("stopping: {} finishes its step{}", tenants(1), by.again()),
+            _ if is_run && running > 0 => text!("stopping: {} finish their step{}", tenants(running), by.again()),
+            _ => text!("stopping{}", by.again()),
         });
     }
 }

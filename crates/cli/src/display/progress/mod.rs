@@ -25,7 +25,10 @@ use self::{
     message::{Message, describe},
     tally::Tally,
 };
-pub(crate) use self::{current::CurrentProgress, gate::OutputGate};
+pub(crate) use self::{
+    current::{CurrentProgress, StopRequest},
+    gate::OutputGate,
+};
 use super::{
     causes::MANY,
     tenants,
@@ -146,7 +149,7 @@ impl Progress {
         let left = tally.time_left((self.elapsed)()).filter(|left| *left >= Duration::from_secs(60));
         let left = left.map(|left| text!(", {} left", times::short(left))).unwrap_or_default();
         let percent = 100 * tally.done / tally.total.max(1);
-        text!("{} %: {} of {}, {} failed{}", percent, tally.done, tenants(tally.total), tally.failed, left)
+        text!("{} %: {} of {}, {}{}", percent, tally.done, tenants(tally.total), tally.trouble(", "), left)
     }
 
     fn show(&self, Message { text, verbosity, common }: Message) {
@@ -168,7 +171,7 @@ impl Progress {
 
     fn print(&self, text: Text) {
         match (&self.bar, &self.gate) {
-            (Some(bar), _) if bar.print(&text.wrapped(columns_of_stderr())) => {}
+            (Some(bar), _) if bar.print(&text) => {}
             (_, Some(gate)) => gate.say(self.terminal, text),
             _ => self.terminal.say(text),
         }
@@ -194,11 +197,12 @@ impl EventSink for Progress {
     fn emit(&self, event: Event) {
         self.stream(&event);
         let tenant = match &event {
-            Event::TenantEnded { tenant, .. } => Some(tenant),
+            Event::TenantEnded { tenant, .. } | Event::TenantRefused { tenant, .. } => Some(tenant),
             _ => None,
         };
         let step = tenant.and_then(|tenant| self.tally().step(tenant).map(str::to_owned));
-        if let Some(message) = describe(&event, step.as_deref()) {
+        let running = self.tally().running.len();
+        if let Some(message) = describe(&event, step.as_deref(), running) {
             self.show(message);
         }
         self.count(|tally| tally.add(&event, (self.elapsed)()));

@@ -24,7 +24,7 @@ pub(super) fn draw(tally: &Tally, now: Duration, columns: usize) -> Text {
     let shown = &tally.running[..tally.running.len().min(MOST_TENANTS)];
     let width_of = |cell: fn(&Running) -> &str| shown.iter().map(|it| text!("{}", cell(it)).width()).max().unwrap_or(0);
     let widths = (width_of(name).min(MOST_NAME), width_of(step));
-    let mut lines = vec![overall(tally, now)];
+    let mut lines = vec![overall(tally, now, columns)];
     lines.extend(shown.iter().map(|running| draw_tenant(running, widths, now)));
     let more = tally.running.len() - shown.len();
     if more > 0 {
@@ -33,23 +33,17 @@ pub(super) fn draw(tally: &Tally, now: Duration, columns: usize) -> Text {
     Text::join(lines.into_iter().map(|line| line.trim_end().cut_to(columns)), "\n")
 }
 
-/// `████░░░░ 150/300 tenants  1 failed  42/min  4 min left`.
-fn overall(tally: &Tally, now: Duration) -> Text {
+/// `████░░░░ 150/300 tenants  1 failed  42/min  4 min left`. Where that is too long, it lacks the rate.
+fn overall(tally: &Tally, now: Duration, columns: usize) -> Text {
     let done = (BAR * tally.done).checked_div(tally.total).unwrap_or(BAR).min(BAR);
     let bar = Text::rendered("█".repeat(done) + &"░".repeat(BAR - done));
-    let failed = text!("{} failed", tally.failed);
-    let failed = if tally.failed > 0 { paint(Tone::Bad, failed) } else { failed };
-    let mut line = text!("{} {}/{}  {}", bar, tally.done, tenants(tally.total), failed);
-    if let Some(rate) = tally.rate(now) {
-        line += text!("  {}/min", if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") });
-    }
-    match tally.time_left(now) {
-        _ if tally.is_stopping => line += text!("  {}", paint(Tone::Care, "stopping")),
-        _ if tally.is_paused => line += text!("  {}", paint(Tone::Care, "paused")),
-        Some(left) => line += text!("  {} left", times::short(left)),
-        None => {}
-    }
-    line
+    let begin = text!("{} {}/{}  {}", bar, tally.done, tenants(tally.total), tally.trouble("  "));
+    let rate = tally.rate(now).map(|rate| if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") });
+    let rate = rate.map(|rate| text!("  {}/min", rate)).unwrap_or_default();
+    let mut end = tally.phase().map(|phase| text!("  {}", paint(Tone::Care, phase))).unwrap_or_default();
+    end += tally.time_left(now).map(|left| text!("  {} left", times::short(left))).unwrap_or_default();
+    let has_room = begin.width() + rate.width() + end.width() <= columns;
+    begin + if has_room { rate } else { Text::default() } + end
 }
 
 /// `  acme  swap  12 s  reconnect …`.

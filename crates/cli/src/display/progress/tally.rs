@@ -1,11 +1,20 @@
 //! What a run has done so far, and what it is doing now. It knows no clock and no screen: every time is a duration since the
 //! start of the command.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
-use flowswap_engine::{Direction, Event, TenantState};
+use flowswap_engine::{Direction, Ending, Event, Halt};
 
-use crate::display::text::{Text, text};
+use crate::{
+    display::{
+        text::{Text, text},
+        tone_of_ending,
+    },
+    terminal::paint,
+};
 
 /// How far the work is.
 #[derive(Default)]
@@ -13,8 +22,10 @@ pub(super) struct Tally {
     pub(super) total: usize,
     /// Tenants whose work has ended in any way. Those that were never started do not count.
     pub(super) done: usize,
-    /// Tenants that failed, are stuck, or were refused.
-    pub(super) failed: usize,
+    /// How many of them count as what.
+    counted: BTreeMap<Ending, usize>,
+    /// Tenants that the run does not start.
+    skipped: usize,
     /// The tenants at work. The one that began first comes first.
     pub(super) running: Vec<Running>,
     /// Whether the work is a run, which the journal records.
@@ -23,6 +34,10 @@ pub(super) struct Tally {
     pub(super) is_paused: bool,
     /// Somebody asked to stop.
     pub(super) is_stopping: bool,
+    /// No tenant is started until those at work have ended.
+    is_held: bool,
+    /// No further tenant is started at all.
+    is_halted: bool,
     begun: Option<Duration>,
     ended: HashSet<String>,
 }
@@ -88,15 +103,20 @@ impl Tally {
             Event::Waiting { tenant, ms, reason } => self.change(tenant, |running| {
                 running.pause = Some(Pause { until: now + Duration::from_millis(*ms), reason: reason.clone() });
             }),
-            Event::TenantEnded { tenant, state, .. } => {
-                self.failed += usize::from(matches!(state, TenantState::Failed | TenantState::Stuck));
+            Event::TenantEnded { tenant, counts_as, .. } | Event::TenantRefused { tenant, counts_as, .. } => {
+                *self.counted.entry(*counts_as).or_default() += 1;
                 self.end(tenant);
             }
-            Event::TenantRefused { tenant, .. } => {
-                self.failed += 1;
-                self.end(tenant);
+            Event::TenantSkipped { tenant, .. } => {
+                self.running.retain(|running| running.tenant != *tenant);
+                self.skipped += 1;
             }
-            Event::TenantSkipped { tenant, .. } => self.running.retain(|running| running.tenant != *tenant),
+            Event::StartsHeld { .. } => self.is_held = true,
+            Event::StartsReleased => self.is_held = false,
+            // The others are skipped at once, and what is left of this run is at work already.
+            Event::StartsHalted { halt } => {
+                self.is_halted |= matches!(halt, Halt::Budget { .. } | Halt::Inconclusive(_));
+            }
             Event::RunPaused { .. } => self.is_paused = true,
             Event::RunUnpaused { .. } => self.is_paused = false,
             Event::RunCanceled { .. } => self.is_stopping = true,
@@ -106,6 +126,26 @@ impl Tally {
             | Event::ChangesAccepted { .. }
             | Event::Log { .. } => {}
         }
+    }
+
+    /// What went otherwise than planned: `2 failed, 1 inconclusive`. The first number is always there.
+    pub(super) fn trouble(&self, between: &'static str) -> Text {
+        let counted = |ending| self.counted.get(&ending).copied().unwrap_or_default();
+        let show = |ending: Ending| {
+            let (count, tone) = (counted(ending), tone_of_ending(ending));
+            let words = text!("{} {}", count, ending);
+            if count > 0 { paint(tone, words) } else { words }
+        };
+        let others = [Ending::Inconclusive, Ending::Refused, Ending::Waiting].into_iter();
+        let others = others.filter(|ending| counted(*ending) > 0);
+        Text::join(std::iter::once(Ending::Failed).chain(others).map(show), between)
+    }
+
+    /// Why the work does not go on as usual, if so.
+    pub(super) fn phase(&self) -> Option<&'static str> {
+        [(self.is_stopping, "stopping"), (self.is_paused, "paused"), (self.is_halted || self.is_held, "starts no more")]
+            .into_iter()
+            .find_map(|(is_so, phase)| is_so.then_some(phase))
     }
 
     /// The step that a tenant is at.
@@ -121,9 +161,8 @@ impl Tally {
 
     /// How long the rest takes, if it goes on like this.
     pub(super) fn time_left(&self, now: Duration) -> Option<Duration> {
-        let left = self.total.saturating_sub(self.done) as f64;
-        Some(Duration::from_secs_f64(left * 60.0 / self.rate(now)?))
-            .filter(|_| left > 0.0 && !self.is_stopping && !self.is_paused)
+        let left = self.total.saturating_sub(self.done + self.skipped) as f64;
+        Some(Duration::from_secs_f64(left * 60.0 / self.rate(now)?)).filter(|_| left > 0.0 && self.phase().is_none())
     }
 
     fn change(&mut self, tenant: &str, change: impl FnOnce(&mut Running)) {

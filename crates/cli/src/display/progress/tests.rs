@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flowswap_contract::Level;
-use flowswap_engine::{Direction, RunId, TenantState};
+use flowswap_contract::{ErrorKind, Level, Role};
+use flowswap_engine::{Cause, Direction, Ending, Fault, Halt, Pause, RunId, TenantState};
 use indicatif::{InMemoryTerm, ProgressDrawTarget};
 use insta::assert_snapshot;
 
@@ -53,8 +53,15 @@ impl Stage {
     }
 
     fn end(&self, tenant: &str, state: TenantState) {
-        let reason = (state == TenantState::Failed).then(|| "step `swap` failed: the directory is down".to_owned());
-        self.emit(Event::TenantEnded { tenant: tenant.to_owned(), state, reason });
+        let failed = state == TenantState::Failed;
+        let reason = failed.then(|| "step `swap` failed: the directory is down".to_owned());
+        let counts_as = if failed { Ending::Failed } else { Ending::Done };
+        self.emit(Event::TenantEnded { tenant: tenant.to_owned(), state, reason, counts_as });
+    }
+
+    fn refuse(&self, tenant: &str, counts_as: Ending) {
+        let (tenant, changes) = (tenant.to_owned(), vec!["it changed".to_owned()]);
+        self.emit(Event::TenantRefused { tenant, changes, counts_as });
     }
 
     /// What a person sees now.
@@ -94,13 +101,13 @@ fn play(stage: &Stage, mut look: impl FnMut(&str, String)) {
         stage.end(&format!("tenant-{number}"), TenantState::Swapped);
     }
     stage.end("tenant-2", TenantState::Failed);
-    stage.emit(Event::TenantRefused { tenant: "tenant-17".to_owned(), changes: vec!["it changed".to_owned()] });
+    stage.refuse("tenant-17", Ending::Refused);
     let (tenant, message) = (Some("tenant-18".to_owned()), "the answer has no header `date`".to_owned());
     stage.emit(Event::Log { plugin: "okta".to_owned(), tenant, level: Level::Warn, message });
     stage.start("a-tenant-with-a-name-that-is-much-too-long-for-a-column");
     look("failures", stage.look());
 
-    stage.progress.say_stopping();
+    stage.progress.say_stopping(StopRequest::CtrlC);
     look("stopping", stage.look());
 
     stage.end("a-tenant-with-a-name-that-is-much-too-long-for-a-column", TenantState::Swapped);
@@ -136,22 +143,22 @@ fn five_moments_of_a_run_on_80_columns() {
     --- failures ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
-    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  2 failed  17/min  16 min left
+    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  1 failed  1 refused  17/min  16 min left
       a-tenant-with-a-name-th…       0 s  read both sides
     --- stopping ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
     stopping: 1 tenant finishes its step; press Ctrl-C again to stop at once
-    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  2 failed  17/min  stopping
+    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  1 failed  1 refused  17/min  stopping
       a-tenant-with-a-name-th…       0 s  read both sides
     --- over ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
     stopping: 1 tenant finishes its step; press Ctrl-C again to stop at once
     ");
@@ -180,22 +187,22 @@ fn five_moments_of_a_run_on_120_columns() {
     --- failures ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
-    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  2 failed  17/min  16 min left
+    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  1 failed  1 refused  17/min  16 min left
       a-tenant-with-a-name-th…       0 s  read both sides
     --- stopping ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
     stopping: 1 tenant finishes its step; press Ctrl-C again to stop at once
-    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  2 failed  17/min  stopping
+    █░░░░░░░░░░░░░░░░░░░ 17/300 tenants  1 failed  1 refused  17/min  stopping
       a-tenant-with-a-name-th…       0 s  read both sides
     --- over ---
     tenant-4: swap is waiting for dana
     ✗ tenant-2: failed at `swap`
-    ✗ tenant-17: refused
+    ! tenant-17: refused
     tenant-18: plugin okta: the answer has no header `date`
     stopping: 1 tenant finishes its step; press Ctrl-C again to stop at once
     ");
@@ -206,20 +213,70 @@ fn a_message_about_many_tenants_is_printed_ten_times_at_most() {
     let stage = Stage::new(80, || 80, false);
     stage.begin(300);
     for number in 1..=300 {
-        stage.emit(Event::TenantRefused { tenant: format!("tenant-{number}"), changes: vec!["it expired".to_owned()] });
+        stage.refuse(&format!("tenant-{number}"), Ending::Refused);
     }
     assert_snapshot!(stage.look(), @r"
-    ✗ tenant-1: refused
-    ✗ tenant-2: refused
-    ✗ tenant-3: refused
-    ✗ tenant-4: refused
-    ✗ tenant-5: refused
-    ✗ tenant-6: refused
-    ✗ tenant-7: refused
-    ✗ tenant-8: refused
-    ✗ tenant-9: refused
+    ! tenant-1: refused
+    ! tenant-2: refused
+    ! tenant-3: refused
+    ! tenant-4: refused
+    ! tenant-5: refused
+    ! tenant-6: refused
+    ! tenant-7: refused
+    ! tenant-8: refused
+    ! tenant-9: refused
     more tenants are refused
-    ████████████████████ 300/300 tenants  300 failed
+    ████████████████████ 300/300 tenants  0 failed  300 refused
+    ");
+}
+
+#[test]
+fn a_run_that_starts_no_more_tenants_says_so_at_once_and_why() {
+    let stage = Stage::new(80, || 80, false);
+    stage.begin(300);
+    for tenant in ["acme", "globex", "initech", "umbrella", "hooli"] {
+        stage.start(tenant);
+    }
+    stage.step("acme", "swap", "reconnect the directory");
+    stage.set_clock(30);
+    stage.end("hooli", TenantState::Swapped);
+    stage.refuse("umbrella", Ending::Inconclusive);
+    let (state, reason, counts_as) = (TenantState::Failed, None, Ending::Inconclusive);
+    stage.emit(Event::TenantEnded { tenant: "acme".to_owned(), state, reason, counts_as });
+    let what = Fault::Call(ErrorKind::Invalid);
+    let cause = Cause { what, side: Role::Provider, request: Some("GET /api/v1/apps".to_owned()), inconclusive: true };
+    let pause = Pause { cause: cause.clone(), tenants: ["umbrella".to_owned(), "acme".to_owned()] };
+    stage.emit(Event::StartsHeld { pause });
+    let held = stage.look();
+    stage.emit(Event::StartsReleased);
+    assert!(stage.look().contains("2 inconclusive  49 min left"), "{}", stage.look());
+    let (tenants, org) = (["umbrella".to_owned(), "acme".to_owned()], "acme.okta.com".to_owned());
+    stage.emit(Event::StartsHalted { halt: Halt::SameOrg { cause, tenants, org } });
+    stage.emit(Event::StartsHalted { halt: Halt::Budget { limit: 15 } });
+    assert_snapshot!(held, @r"
+    ! umbrella: inconclusive
+    ! acme: inconclusive at `swap`
+    no more tenants are started until the 2 at work have ended: flowswap cannot tell
+      what is wrong with `umbrella` and `acme`: a request or an answer is malformed
+      (provider, `GET /api/v1/apps`)
+    ░░░░░░░░░░░░░░░░░░░░ 3/300 tenants  0 failed  2 inconclusive  starts no more
+      globex       30 s  read both sides
+      initech      30 s  read both sides
+    ");
+    assert_snapshot!(stage.look(), @r"
+    ! umbrella: inconclusive
+    ! acme: inconclusive at `swap`
+    no more tenants are started until the 2 at work have ended: flowswap cannot tell
+      what is wrong with `umbrella` and `acme`: a request or an answer is malformed
+      (provider, `GET /api/v1/apps`)
+    no more tenants of `acme.okta.com` are started: `umbrella` and `acme` have the
+      same trouble: a request or an answer is malformed (provider,
+      `GET /api/v1/apps`)
+    no more tenants are started: failed or stuck tenants have reached the limit of
+      15
+    ░░░░░░░░░░░░░░░░░░░░ 3/300 tenants  0 failed  2 inconclusive  starts no more
+      globex       30 s  read both sides
+      initech      30 s  read both sides
     ");
 }
 

@@ -12,7 +12,7 @@ use super::{
     text::{Text, text},
     tone_of_severity,
 };
-use crate::terminal::{Tone, columns, paint};
+use crate::terminal::{Tone, paint};
 
 /// How many tenants a list names.
 const MAX_NAMES: usize = 12;
@@ -57,7 +57,7 @@ pub(crate) fn show(report: &PlanReport) -> Text {
     let by = report.made_by.iter().map(|by| text!(" by {}", by)).collect::<Text>();
     text += text!("{} made at {}{}, valid until {}\n", title("plan:"), report.created_at, by, report.not_after);
     text += text!("{} {}\n", title("digest:"), report.digest);
-    text.wrapped(columns())
+    text
 }
 
 /// The words before a part of a report.

@@ -4,7 +4,7 @@ use flowswap_contract::{Evidence, Level};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Actor, Direction, RunId, TenantState};
+use crate::{Actor, Direction, Ending, Halt, Pause, RunId, TenantState};
 
 /// Receives events. Must not block.
 pub trait EventSink: Send + Sync {
@@ -46,6 +46,21 @@ pub enum Event {
     RunCanceled {
         /// Who.
         by: Actor,
+    },
+    /// The run starts no further tenants until those at work have ended, because flowswap could not tell about two of them. Then it
+    /// asks a person.
+    StartsHeld {
+        /// What it could not tell.
+        #[serde(flatten)]
+        pause: Pause,
+    },
+    /// A person said that the run starts the other tenants too.
+    StartsReleased,
+    /// The run starts no further tenants, or none of one kind, because of what happened to others.
+    StartsHalted {
+        /// Why.
+        #[serde(flatten)]
+        halt: Halt,
     },
     /// A run started to work on a tenant.
     TenantStarted {
@@ -151,6 +166,8 @@ pub enum Event {
         state: TenantState,
         /// Why, if the state alone does not say it.
         reason: Option<String>,
+        /// How the tenant counts.
+        counts_as: Ending,
     },
     /// The run refused a tenant, because something is not as the plan needs it.
     TenantRefused {
@@ -158,6 +175,8 @@ pub enum Event {
         tenant: String,
         /// Why, one reason per line.
         changes: Vec<String>,
+        /// How the tenant counts.
+        counts_as: Ending,
     },
     /// The run did not start on a tenant, because it was stopped or because of what happened to other tenants.
     TenantSkipped {
