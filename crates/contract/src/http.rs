@@ -124,6 +124,57 @@ pub enum Auth {
         /// The token.
         token: Handle,
     },
+    /// An access token that the host requests as this client, keeps in memory, and renews (RFC 6749 §4.4). The plugin sees
+    /// neither the token nor what the client authenticates with. Since protocol 1.5.
+    Client(Box<OAuthClient>),
+}
+
+/// A client of an OAuth authorization server, and what a request needs of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OAuthClient {
+    /// The token endpoint: an absolute `https` URL whose origin is one of the session's, at a path that the plugin declares.
+    pub token_url: String,
+    /// The client id, in clear text.
+    pub client_id: String,
+    /// How the client authenticates.
+    pub proof: ClientProof,
+    /// The scopes that the request needs. The token has these and no others.
+    pub scopes: Vec<String>,
+    /// Whether the token must be bound to a key of the host (DPoP, RFC 9449). `None` for what the server wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop: Option<bool>,
+}
+
+/// How a client authenticates at the token endpoint. The names are those of the registry of OAuth (RFC 7591 §2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum ClientProof {
+    /// The host signs a new assertion for each attempt (RFC 7523 §2.2).
+    PrivateKeyJwt {
+        /// The private key: PEM (PKCS #1, PKCS #8, SEC 1) or a JWK.
+        key: Handle,
+        /// The `kid`, the id that the server gave to the public key. The JWK's own if `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_id: Option<String>,
+        /// The `alg`, such as `RS256`. The JWK's own, or the usual one of the kind of key, if `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        algorithm: Option<String>,
+    },
+    /// RFC 6749 §2.3.1.
+    ClientSecretBasic {
+        /// The client secret.
+        secret: Handle,
+    },
+}
+
+impl ClientProof {
+    /// The credential of the configuration.
+    pub fn credential(&self) -> &Handle {
+        match self {
+            Self::PrivateKeyJwt { key, .. } => key,
+            Self::ClientSecretBasic { secret } => secret,
+        }
+    }
 }
 
 /// A secret in an answer. The host keeps it and puts its handle in its place before the plugin sees the answer.

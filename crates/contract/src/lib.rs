@@ -29,7 +29,7 @@ mod step;
 pub mod sdk;
 
 pub use error::{Effect, Error, ErrorKind};
-pub use http::{Auth, Blind, Body, Capture, Custody, HttpAnswer, HttpAsk, Intent};
+pub use http::{Auth, Blind, Body, Capture, ClientProof, Custody, HttpAnswer, HttpAsk, Intent, OAuthClient};
 pub use inventory::{
     Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory, ServiceClient,
     Tokens, Variant, VariantType,

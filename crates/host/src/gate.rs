@@ -8,15 +8,16 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{outage::Outages, skew::Skews};
+use crate::{outage::Outages, skew::Skews, tokens::Tokens};
 
-/// Which origins are held and until when, and what else is known about them. Clones share one state, so that an answer
-/// to one session holds the requests of all sessions with the same origin.
+/// Which origins are held and until when, and what else all sessions of a process know of them. Clones share one state, so that
+/// an answer to one session holds the requests of all sessions with the same origin.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     held: Arc<Mutex<HashMap<String, Instant>>>,
     pub(crate) outages: Outages,
     pub(crate) skews: Skews,
+    pub(crate) tokens: Tokens,
 }
 
 impl Gate {

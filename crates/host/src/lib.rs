@@ -30,8 +30,10 @@ mod gate;
 mod guard;
 mod hardening;
 mod inline;
+mod jose;
 mod lent;
 mod library;
+mod oauth;
 mod of_table;
 mod origin;
 mod outage;
@@ -62,6 +64,7 @@ mod start_error;
 mod supervisor;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod transport;
 mod vault;
 mod webhook;

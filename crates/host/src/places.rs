@@ -2,7 +2,7 @@
 //!
 //! | secret | places |
 //! | --- | --- |
-//! | a credential of the configuration | the `authorization` header |
+//! | a credential of the configuration | the `authorization` header, and the authentication of a client for which the host requests a token |
 //! | a token that lives as long as the session | the `authorization` header, after a scheme |
 //! | a secret of a step | client authentication in a token request, the key of a [`Blind`](flowswap_contract::Blind), and the places of the body that the plan names for the step ([`SentSecret`](flowswap_contract::SentSecret)) |
 //!
@@ -33,6 +33,8 @@ pub(crate) enum Place {
     Password,
     /// After the scheme in the `authorization` header.
     Token,
+    /// What an OAuth client authenticates with. The host sends it only to the token endpoint, or signs with it.
+    Client,
     /// In the body: a JSON pointer, or `/` and the name of a form's field.
     Body(String),
     /// The key of keyed hashes, which is not sent.
@@ -54,6 +56,7 @@ pub(crate) fn secrets_in(ask: &HttpAsk) -> Vec<(Handle, Place)> {
     match &ask.auth {
         Some(Auth::Basic { password, .. }) => found.push((password.clone(), Place::Password)),
         Some(Auth::Token { token, .. }) => found.push((token.clone(), Place::Token)),
+        Some(Auth::Client(client)) => found.push((client.proof.credential().clone(), Place::Client)),
         None => {}
     }
     match &ask.body {
@@ -78,7 +81,7 @@ pub(crate) fn may_stand(
     named: Option<&[Named]>,
 ) -> bool {
     match (kind, place) {
-        (Kind::Configured | Kind::Token, Place::Token) | (Kind::Configured, Place::Password) => true,
+        (Kind::Configured | Kind::Token, Place::Token) | (Kind::Configured, Place::Password | Place::Client) => true,
         (Kind::OfStep, Place::BlindingKey) => true,
         (Kind::OfStep, Place::Password) => intent == Intent::Authenticate,
         (Kind::OfStep, Place::Body(at)) if intent == Intent::Authenticate => at == "/client_secret",
@@ -117,6 +120,7 @@ impl fmt::Display for Place {
         match self {
             Self::Password => f.write_str("as a password"),
             Self::Token => f.write_str("as a token"),
+            Self::Client => f.write_str("as the credential of a client"),
             Self::Body(at) if at.is_empty() => f.write_str("as the body"),
             Self::Body(at) => write!(f, "in the body at `{at}`"),
             Self::BlindingKey => f.write_str("as the key of hashes"),

@@ -16,6 +16,7 @@ use crate::{
     capture::{self, Extracted, OwnText},
     chain,
     guard::{Permitted, describe},
+    oauth::Bearer,
     redact::Redactor,
     scope::{Performed, Scope, internal},
     secret_members::{hide_members, hide_texts_of_token},
@@ -36,6 +37,8 @@ impl Scope<'_> {
         let expected = self.expect_captures(ask).await?;
         let secrets = self.fetch_secrets(ask, &permitted).await?;
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
+        let bearer = Bearer::of(ask, &secrets);
+        self.prepare_token(bearer).await?;
         self.wait_at_gate(ask, &permitted).await?;
         self.refuse_during_outage(&permitted)?;
         self.refuse_late_removal(ask)?;
@@ -43,7 +46,7 @@ impl Scope<'_> {
             Intent::Mutate => Some(self.intend(ask, &permitted, &expected).await?),
             Intent::Read | Intent::Authenticate => None,
         };
-        let mut sending = self.send(ask, &permitted, request).await;
+        let mut sending = self.send_authorized(ask, &permitted, request, bearer).await;
         let held = sending.take_held();
         self.emit(Event::Request {
             tenant: self.side.tenant.clone(),
@@ -87,7 +90,7 @@ impl Scope<'_> {
     }
 
     /// Names the run and the step for the other side's log. A dry run has neither.
-    fn user_agent(&self) -> String {
+    pub(crate) fn user_agent(&self) -> String {
         let agent = concat!("flowswap/", env!("CARGO_PKG_VERSION"));
         match (self.mode, self.step) {
             (Mode::DryRun, _) => agent.to_owned(),

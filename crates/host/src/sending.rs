@@ -89,17 +89,29 @@ impl Scope<'_> {
             .with_context("tried", "no"))
     }
 
-    /// Sends the request, and repeats it as long as a repetition may help.
-    pub(crate) async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
+    /// Sends the request, and repeats it as long as a repetition may help. `request` makes it for each attempt.
+    pub(crate) async fn send(
+        &self,
+        ask: &HttpAsk,
+        permitted: &Permitted,
+        request: &(dyn Fn() -> Result<http::Request<Bytes>, Error> + Sync),
+    ) -> Sending {
         let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None, foreign: None };
         loop {
             if let Err(stopped) = self.wait_at_gate(ask, permitted).await {
                 sending.cut_short = Some(stopped);
                 return sending;
             }
+            let request = match request() {
+                Ok(request) => request,
+                Err(error) => {
+                    sending.cut_short = Some(error);
+                    return sending;
+                }
+            };
             sending.attempts += 1;
             let left = self.side.effects.clock.now();
-            let seen = self.send_once(ask, request.clone()).await;
+            let seen = self.send_once(ask, request).await;
             let decision = self.evaluate(ask, permitted, left, &seen, &mut sending);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
@@ -191,6 +203,16 @@ impl Scope<'_> {
 }
 
 impl Sending {
+    /// It ended before the request could be sent again.
+    pub(crate) fn stopped_by(error: Error, attempts: u32) -> Self {
+        Self { seen: None, attempts, lost: false, cut_short: Some(error), foreign: None }
+    }
+
+    /// The last answer, if it comes from the other side itself.
+    pub(crate) fn own_answer(&self) -> Option<&http::Response<Bytes>> {
+        self.seen.as_ref()?.as_ref().ok().filter(|_| self.foreign.is_none())
+    }
+
     /// The room that the last answer takes up.
     pub(crate) fn take_held(&mut self) -> Option<Held> {
         self.seen.as_mut()?.as_mut().ok()?.extensions_mut().remove()

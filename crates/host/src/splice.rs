@@ -22,7 +22,11 @@ pub(crate) struct Spliced {
 
 /// Replaces every handle in `ask` by its secret.
 pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Result<Spliced, Error> {
-    let authorization = ask.auth.as_ref().map(|auth| authorize(auth, ask.intent, secrets)).transpose()?;
+    let authorization = match &ask.auth {
+        // The token is added to each attempt.
+        None | Some(Auth::Client(_)) => None,
+        Some(auth) => Some(authorize(auth, ask.intent, secrets)?),
+    };
     let (content_type, body) = match &ask.body {
         None => (None, Bytes::new()),
         Some(Body::Json(value)) => {
@@ -37,10 +41,9 @@ pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Resul
 
 fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) -> Result<HeaderValue, Error> {
     let (handle, text) = match auth {
-        // Client authentication encodes both parts before it joins them (RFC 6749 §2.3.1); RFC 7617 does not.
+        // RFC 7617 does not encode.
         Auth::Basic { username, password } if intent == Intent::Authenticate => {
-            let secret = encode_sparingly(value(password, secrets)?);
-            (password, basic(&format!("{}:{secret}", encode_sparingly(username))))
+            (password, client_secret_basic(username, value(password, secrets)?))
         }
         Auth::Basic { username, password } => {
             if username.contains(':') {
@@ -54,6 +57,7 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
             }
             (token, format!("{scheme} {}", value(token, secrets)?))
         }
+        Auth::Client(_) => return Err(malformed("a client has no header of its own")),
     };
     // Does not use the error's own text, because it may contain the secret.
     let mut header = HeaderValue::from_str(&text).map_err(|_| {
@@ -62,6 +66,11 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
     })?;
     header.set_sensitive(true);
     Ok(header)
+}
+
+/// The header of `client_secret_basic`, which encodes both parts before it joins them (RFC 6749 §2.3.1).
+pub(crate) fn client_secret_basic(id: &str, secret: &str) -> String {
+    basic(&format!("{}:{}", encode_sparingly(id), encode_sparingly(secret)))
 }
 
 /// Encodes only the characters that decoding would change or that a header cannot hold. RFC 6749 §2.3.1 requires that id
