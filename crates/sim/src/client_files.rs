@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::clock::to_rfc3339;
-use crate::config::{CIE_API_HOST, CIE_AUTH_HOST, Interface};
+use crate::config::{AdminCredential, CIE_API_HOST, CIE_AUTH_HOST, Interface};
 use crate::directory::Flow;
 use crate::sim::Sim;
 use crate::tenant::SimTenant;
@@ -50,6 +50,7 @@ impl Sim {
         }
         for tenant in self.tenants() {
             write_private(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
+            write_private(&dir.join("tokens").join(format!("{}.jwk", tenant.name)), &tenant.service_app.private_key)?;
         }
         let running = Running { address: self.addr(), admin_token: self.admin_token().to_owned() };
         write_private(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;
@@ -73,11 +74,15 @@ resolve = {{ "*.okta.test" = "{addr}", "*.cie.test" = "{addr}" }}
 
 [defaults.provider]
 plugin = "okta"
-credential = {{ file = "tokens/{{name}}.token" }}
+{credential}
 variant_types = {{ plain = "{plain}", application-enabled = "{application_enabled}" }}
 
 [defaults.directory]
 "#,
+            credential = match self.admin() {
+                AdminCredential::ApiToken => r#"credential = { file = "tokens/{name}.token" }"#,
+                AdminCredential::ServiceApp { .. } => r#"private_key = { file = "tokens/{name}.jwk" }"#,
+            },
             addr = self.addr(),
             plain = types.plain,
             application_enabled = types.application_enabled,
@@ -91,11 +96,15 @@ variant_types = {{ plain = "{plain}", application-enabled = "{application_enable
                 Interface::Rest => format!("directory = {{ id = \"{}\" }}\n", tenant.directory_id),
                 Interface::CieGuided => self.guided_directory(&tenant),
             };
-            let SimTenant { name, app_data, domain, .. } = tenant;
+            let SimTenant { name, app_data, domain, service_app, .. } = tenant;
+            let client_id = match self.admin() {
+                AdminCredential::ApiToken => String::new(),
+                AdminCredential::ServiceApp { .. } => format!(", client_id = \"{}\"", service_app.client_id),
+            };
             let _ = write!(
                 text,
                 "\n[[tenant]]\nname = \"{name}\"\napp_data = {app_data}\nlabels = {{ region = \"{region}\" }}\n\
-                 provider = {{ domain = \"{domain}\" }}\n{directory}",
+                 provider = {{ domain = \"{domain}\"{client_id} }}\n{directory}",
             );
         }
         text

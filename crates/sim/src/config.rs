@@ -36,6 +36,18 @@ pub enum Interface {
     CieGuided,
 }
 
+/// What the configuration of a client names as the credential of the orgs' administrators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminCredential {
+    /// An API token.
+    ApiToken,
+    /// The key of a service app.
+    ServiceApp {
+        /// Whether its tokens must be bound to a key (RFC 9449).
+        dpop: bool,
+    },
+}
+
 /// The certificate that the simulator shows for all hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
@@ -79,6 +91,8 @@ pub struct SimConfig {
     pub population: Option<(usize, usize)>,
     /// The interface for which the client's configuration is written.
     pub interface: Interface,
+    /// The credential of the orgs' administrators in the client's configuration.
+    pub admin: AdminCredential,
     /// Whether every tenant has a second directory, which belongs to an unrelated org.
     pub neighbors: bool,
     /// The requests per minute that an org allows before it answers 429. `None` for no limit.
@@ -112,6 +126,7 @@ impl Default for SimConfig {
             log_delay: Duration::ZERO,
             population: None,
             interface: Interface::Rest,
+            admin: AdminCredential::ApiToken,
             neighbors: false,
             rate_limit: None,
             record: false,
@@ -206,6 +221,13 @@ impl SimConfig {
     #[must_use]
     pub fn population(mut self, users: usize, groups: usize) -> Self {
         self.population = Some((users, groups));
+        self
+    }
+
+    /// Sets the credential of the orgs' administrators in the client's configuration.
+    #[must_use]
+    pub fn admin(mut self, admin: AdminCredential) -> Self {
+        self.admin = admin;
         self
     }
 

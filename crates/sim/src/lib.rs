@@ -54,8 +54,8 @@ pub use beliefs::{BELIEFS, Belief, Row, Source};
 pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{
-    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, Certificate, GATEWAY_HOST, Interface, OKTA_SUFFIX,
-    SYNC_EVERY, SimConfig,
+    ADMIN_HOST, AdminCredential, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, Certificate, GATEWAY_HOST, Interface,
+    OKTA_SUFFIX, SYNC_EVERY, SimConfig,
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};
@@ -63,7 +63,7 @@ pub use okta::{model::RequestCounts, services::VariantTypes};
 pub use scenario::Scenario;
 pub use service::SimService;
 pub use sim::Sim;
-pub use tenant::{ServiceAccount, SimTenant};
+pub use tenant::{AdminApp, ServiceAccount, SimTenant};
 pub use traffic::Exchange;
 pub use wire::ConnectionClosed;
 pub use world::diff::diff;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::beliefs::Belief;
 use crate::clock::Clock;
-use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig};
+use crate::config::{AdminCredential, CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig};
 use crate::directory::Directory;
 use crate::faults::{Fault, FaultReport};
 use crate::gateway::schedule;
@@ -105,6 +105,11 @@ impl Sim {
     /// The service account of the group above all tenants' groups. It may request a token for each of them.
     pub fn parent_account(&self) -> &ServiceAccount {
         &self.state.parent
+    }
+
+    /// The credential of the orgs' administrators in the client's configuration.
+    pub(crate) fn admin(&self) -> AdminCredential {
+        self.state.config.admin
     }
 
     /// The interface for which the client's configuration is written.

@@ -15,6 +15,8 @@ pub struct SimTenant {
     pub app_data: bool,
     /// The API token (SSWS) of its org's administrator.
     pub admin_token: String,
+    /// The service app of its org's administrator, which can be used in place of the token.
+    pub service_app: AdminApp,
     /// The condition in which it started.
     pub scenario: Scenario,
     /// The id of its directory at the gateway.
@@ -23,6 +25,17 @@ pub struct SimTenant {
     pub account: ServiceAccount,
     /// The id of its second directory, if the settings request one.
     pub neighbor_id: Option<String>,
+}
+
+/// An app for API services with which an administrator acts, and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminApp {
+    /// Its client id.
+    pub client_id: String,
+    /// The id of its public key.
+    pub key_id: String,
+    /// Its private key, a JWK.
+    pub private_key: String,
 }
 
 /// A service account of a tenant service group. A program gets tokens with it.

@@ -4,6 +4,7 @@ use http::{StatusCode, header};
 
 use super::Call;
 use super::refusal::Refusal;
+use super::service_app;
 
 /// Allows or refuses the call. A bearer token needs `scope`. An SSWS token allows everything.
 pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), Refusal> {
@@ -14,13 +15,30 @@ pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), 
     if let Some(token) = call.request.credential("SSWS") {
         return if token == call.org.admin_token { Ok(()) } else { Err(Refusal::invalid_token()) };
     }
-    let bearer = call.request.credential("Bearer").and_then(|token| call.org.tokens.get(token));
-    match bearer {
-        Some(token) if token.expires <= call.now => Err(Refusal::invalid_token()),
-        Some(token) if token.scopes.iter().any(|held| held == scope) => Ok(()),
-        Some(_) => Err(Refusal::MissingScope { scope }),
-        None => Err(Refusal::invalid_token()),
+    let (scheme, text) = match (call.request.credential("Bearer"), call.request.credential("DPoP")) {
+        (Some(text), _) => ("Bearer", text.to_owned()),
+        (None, Some(text)) => ("DPoP", text.to_owned()),
+        (None, None) => return Err(Refusal::invalid_token()),
+    };
+    let Some(token) = call.org.tokens.get(&text).filter(|token| token.expires > call.now) else {
+        return Err(Refusal::invalid_token());
+    };
+    let (holds, bound_to) = (token.scopes.iter().any(|held| held == scope), token.bound_to.clone());
+    let is_of_app = token.client_id == call.org.service_app.client_id;
+    match (scheme, bound_to) {
+        ("Bearer", None) => {}
+        ("DPoP", Some(key)) if service_app::check_proof(call, Some(&text))? == key => {}
+        _ => return Err(Refusal::invalid_token()),
     }
+    if !holds {
+        return Err(Refusal::MissingScope { scope });
+    }
+    // A scope permits only what the role of the app permits (support.okta.com, "Receiving Error Code E0000006").
+    if is_of_app && !call.org.service_app.has_role {
+        let text = "You do not have permission to perform the requested action";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "E0000006", text));
+    }
+    Ok(())
 }
 
 /// The display name of the org's administrator.
@@ -28,8 +46,8 @@ pub(super) const ADMINISTRATOR: &str = "Simulated Administrator";
 
 /// The actor of the log events of a call: (id, type, display name).
 pub(crate) fn find_actor(call: &Call<'_>) -> (String, &'static str, String) {
-    let bearer = call.request.credential("Bearer").and_then(|token| call.org.tokens.get(token));
-    match bearer {
+    let given = call.request.credential("Bearer").or_else(|| call.request.credential("DPoP"));
+    match given.and_then(|token| call.org.tokens.get(token)) {
         Some(token) => (token.client_id.clone(), "PublicClientApp", token.client_id.clone()),
         None => (call.org.admin_user.clone(), "User", ADMINISTRATOR.to_owned()),
     }

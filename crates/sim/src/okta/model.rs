@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::LogEvent;
 use super::limits::Window;
+use super::service_app::ServiceApp;
 use crate::ids::{Mint, hash_secret};
 use crate::population::Population;
 
@@ -32,6 +33,8 @@ pub(crate) struct Org {
     pub(crate) domain: String,
     pub(crate) admin_token: String,
     pub(crate) admin_user: String,
+    /// The administrator's own app, which may act in place of the token.
+    pub(crate) service_app: ServiceApp,
     /// Whether the administrator is active who signs in for the clients of the authorization-code flow, and to whom they
     /// are assigned (PAN, "Deploy Auth Code for Okta Directory"). This is not the owner of the API token.
     pub(crate) sync_admin_active: bool,
@@ -221,4 +224,6 @@ pub(crate) struct AccessToken {
     pub(crate) client_id: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) expires: Timestamp,
+    /// The thumbprint of the key to which it is bound.
+    pub(crate) bound_to: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! The refusals of an org: the error object of the management API, the one of the token endpoint, and the 403 without a body
 //! for a missing scope.
 
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use serde_json::json;
 
 use crate::message::Reply;
@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Oauth { status: StatusCode, error: &'static str, description: String },
     /// A bearer token without the scope that the operation needs.
     MissingScope { scope: &'static str },
+    /// A proof of possession without the nonce of the server (RFC 9449 section 8).
+    UseNonce { nonce: String },
 }
 
 impl Refusal {
@@ -93,6 +95,11 @@ impl Refusal {
             }
             Self::Oauth { status, error, description } => {
                 Reply::json(status, &json!({ "error": error, "error_description": description }))
+            }
+            Self::UseNonce { nonce } => {
+                let description = "Authorization server requires nonce in DPoP proof.";
+                let body = json!({ "error": "use_dpop_nonce", "error_description": description });
+                Reply::json(StatusCode::BAD_REQUEST, &body).with_header(HeaderName::from_static("dpop-nonce"), &nonce)
             }
             // No body: only this header distinguishes it from a missing role (support.okta.com, "insufficient_scope").
             Self::MissingScope { scope } => Reply::empty(StatusCode::FORBIDDEN).with_header(

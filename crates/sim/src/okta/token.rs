@@ -13,6 +13,7 @@ use super::event::{Outcome, TokenGrant};
 use super::logs;
 use super::model::{AccessToken, RefreshToken, Status};
 use super::refusal::{Answer, Refusal};
+use super::service_app::{self, Authenticated};
 use crate::encoding::parse_pairs;
 use crate::message::Reply;
 
@@ -60,7 +61,12 @@ struct Client {
     id: String,
     name: &'static str,
     scopes: Vec<String>,
+    /// The thumbprint of the key to which its token is bound.
+    bound_to: Option<String>,
 }
+
+/// The value of `client_assertion_type` (RFC 7523 section 2.2).
+const BY_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Grants or refuses an access token. Both leave an event in the log.
 pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
@@ -72,13 +78,24 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let grant_type = field("grant_type").unwrap_or_default();
 
-    let (id, secret) = read_credentials(call, &field)?;
-    let outcome = authenticate(call, &id, &secret, grant_type).and_then(|client| {
+    let assertion = field("client_assertion").filter(|_| field("client_assertion_type") == Some(BY_JWT));
+    let is_alone = !call.request.headers.contains_key(header::AUTHORIZATION) && field("client_secret").is_none();
+    let (id, client) = match assertion.filter(|_| is_alone) {
+        Some(assertion) => (call.org.service_app.client_id.clone(), authenticate_app(call, assertion, grant_type)),
+        None => {
+            let (id, secret) = read_credentials(call, &field)?;
+            let client = authenticate(call, &id, &secret, grant_type);
+            (id, client)
+        }
+    };
+    let outcome = client.and_then(|client| {
         let scopes = choose_scopes(&client, field("scope").unwrap_or_default())?;
         Ok((client, scopes))
     });
     let (client, scopes) = match outcome {
         Ok(granted) => granted,
+        // A client that learns what a proof needs has done nothing wrong.
+        Err(refusal @ Refusal::UseNonce { .. }) => return Err(refusal),
         Err(refusal) => {
             let reason = match &refusal {
                 Refusal::Oauth { error, .. } => log_reason(error),
@@ -105,10 +122,12 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     let expires = call.now + lifetime;
     let requested = field("scope").map(str::to_owned);
     let grant = TokenGrant { grant_type: grant_type.to_owned(), requested, scopes: scopes.clone() };
-    call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
+    let token_type = if client.bound_to.is_some() { "DPoP" } else { "Bearer" };
+    let issued = AccessToken { client_id: client.id.clone(), scopes, expires, bound_to: client.bound_to };
+    call.org.tokens.insert(token.clone(), issued);
     logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success, grant);
     let body = json!({
-        "token_type": "Bearer",
+        "token_type": token_type,
         "expires_in": lifetime.as_secs(),
         "access_token": token,
         "scope": scope,
@@ -258,7 +277,18 @@ fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Re
                     [client_credentials].";
         return Err(bad_request("unauthorized_client", text));
     }
-    Ok(Client { id: service.id.clone(), name: service.name, scopes: service.scopes.clone() })
+    Ok(Client { id: service.id.clone(), name: service.name, scopes: service.scopes.clone(), bound_to: None })
+}
+
+/// Checks the assertion of the administrator's service app.
+fn authenticate_app(call: &mut Call<'_>, assertion: &str, grant_type: &str) -> Result<Client, Refusal> {
+    let Authenticated { client_id, scopes, bound_to } = service_app::authenticate(call, assertion)?;
+    if grant_type != "client_credentials" {
+        let text = "The client is not authorized to use the provided grant type. Configured grant types: \
+                    [client_credentials].";
+        return Err(bad_request("unauthorized_client", text));
+    }
+    Ok(Client { id: client_id, name: "flowswap", scopes, bound_to })
 }
 
 /// The requested scopes that the client has. The others are dropped silently, as long as one remains.

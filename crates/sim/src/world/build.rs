@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{OKTA_SUFFIX, SimConfig};
+use crate::config::{AdminCredential, OKTA_SUFFIX, SimConfig};
 use crate::directory::{Connection, Directory, Flow, Sync, SyncStatus};
 use crate::ids::Mint;
 use crate::okta::limits::Window;
 use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, RequestCounts, Secret, Status};
+use crate::okta::service_app::ServiceApp;
 use crate::okta::services::{self, VariantTypes};
 use crate::okta::token::REFRESH_LIFETIME;
 use crate::population::{Collected, Population};
 use crate::scenario::{Scenario, assign};
 use crate::state::Contents;
-use crate::tenant::{ServiceAccount, SimTenant};
+use crate::tenant::{AdminApp, ServiceAccount, SimTenant};
 
 /// Names of the first tenants. All have at most 15 characters, like a directory name.
 const NAMES: [&str; 12] = [
@@ -73,6 +74,11 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Contents {
             domain: org.domain.clone(),
             app_data,
             admin_token: org.admin_token.clone(),
+            service_app: AdminApp {
+                client_id: org.service_app.client_id.clone(),
+                key_id: org.service_app.key_id.clone(),
+                private_key: org.service_app.private_key.clone(),
+            },
             scenario,
             directory_id: directory.id.clone(),
             account,
@@ -120,6 +126,7 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         // Okta's API tokens begin with 00 and have 42 characters.
         admin_token: mint.token("00").chars().take(42).collect(),
         admin_user: mint.id("00u"),
+        service_app: ServiceApp::build(config.seed, name, config.admin == AdminCredential::ServiceApp { dpop: true }),
         authorization_servers,
         sync_admin_active: true,
         population: {
