@@ -61,6 +61,7 @@ mod reports;
 mod safety;
 /// Names, patterns, labels, and files: which tenants a command is about.
 mod selection;
+mod service_app;
 /// Random faults from seeds, in one process on a paused clock.
 mod simulation;
 /// A disk that is full, broken, or read-only: flowswap reports only what is stored, and the same command recovers.

@@ -39,7 +39,7 @@ pub(crate) use self::{
 #[cfg(feature = "sandbox")]
 pub(crate) use self::{
     plans::Reports,
-    sandbox::{DemoArgs, Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
+    sandbox::{Admin, DemoArgs, Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
 };
 use crate::{documents::DocumentName, examples, exit::FailOn};
 

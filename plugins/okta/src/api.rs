@@ -6,7 +6,7 @@ use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAn
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde::de::DeserializeOwned;
 
-use crate::{config::Config, links, refusal};
+use crate::{config::Config, links, refusal, service_app};
 
 /// The header that identifies a request (Okta API overview). Okta support asks for it.
 pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
@@ -49,8 +49,7 @@ impl<'a> Api<'a> {
 
     /// Prepares a request as the administrator.
     pub(crate) fn ask(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
-        let token = self.config.credential.clone();
-        self.ask_as(Auth::Token { scheme: "SSWS".to_owned(), token }, intent, method, path)
+        self.ask_as(self.config.credential.auth(&self.origin(), intent, path), intent, method, path)
     }
 
     /// Prepares a request with other credentials.
@@ -67,7 +66,7 @@ impl<'a> Api<'a> {
 
     /// Sends a request. Any answer other than a 2xx is an error. `what` completes "okta refused to …".
     pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<HttpAnswer, Error> {
-        let answer = self.http(ask.clone()).await?;
+        let answer = self.http(ask.clone()).await.map_err(|error| service_app::explain(error, self.config))?;
         let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
         self.org_time.set(date.map(|date| date.timestamp()).or(self.org_time.get()));
         if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }

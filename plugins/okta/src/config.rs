@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::{Error, ErrorKind, Handle, Open, Variant};
+use flowswap_contract::{Error, ErrorKind, Open, Variant};
 use serde_json::{Map, Value};
+
+use crate::credential::Credential;
 
 /// The configuration that the administrator wrote.
 pub(crate) struct Config {
     /// The host name that requests go to.
     pub(crate) domain: String,
-    /// The administrator's API token.
-    pub(crate) credential: Handle,
+    /// Who makes the requests.
+    pub(crate) credential: Credential,
     /// OIN type keys by variant.
     pub(crate) types: BTreeMap<Variant, String>,
     /// Scopes by variant, sorted.
@@ -22,8 +24,7 @@ impl Config {
         let domain = open.config.get("domain").and_then(Value::as_str);
         let domain = domain.ok_or_else(|| wrong("`domain` must be a host name such as acme.okta.com"))?;
         check_domain(domain)?;
-        let credential = open.secrets.get("credential").cloned();
-        let credential = credential.ok_or_else(|| wrong("`credential` must refer to an administrator's API token"))?;
+        let credential = Credential::read(open)?;
         let types = read_by_variant(&open.config, "variant_types", |path, value| match value.as_str() {
             Some(key) if !key.is_empty() => Ok(key.to_owned()),
             _ => Err(wrong(format!("`{path}` must be a string: the integration's type key"))),

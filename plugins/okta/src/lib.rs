@@ -9,6 +9,7 @@ mod baseline;
 mod config;
 mod confirm;
 mod connected;
+mod credential;
 mod detect;
 mod gone;
 mod links;
@@ -19,6 +20,7 @@ mod provision;
 mod recognize;
 mod refusal;
 mod retire;
+mod service_app;
 mod system_log;
 mod tested;
 mod tokens;
@@ -59,7 +61,23 @@ impl Plugin for Okta {
             roles: vec![Role::Provider],
             config: vec![
                 key("domain", true, false, "host name of the org, without scheme and path, such as acme.okta.com"),
-                key("credential", true, true, "an administrator's API token, sent as SSWS"),
+                key(
+                    "credential",
+                    false,
+                    true,
+                    "an administrator's API token, sent as SSWS; or a service app by the next keys",
+                ),
+                key("client_id", false, false, "the client ID of a service app, in place of an API token"),
+                key("private_key", false, true, "the private key of the service app: PEM, or a JWK"),
+                key("key_id", false, false, "the KID of its public key in Okta"),
+                key("algorithm", false, false, "how to sign, such as RS256; without it, as usual for the kind of key"),
+                key("client_secret", false, true, "its client secret, if the org permits that"),
+                key(
+                    "dpop",
+                    false,
+                    false,
+                    "whether tokens must be bound to a key (DPoP); without it, as the app wants it",
+                ),
                 key("variant_types", false, false, "table: OIN type keys of `plain` and `application-enabled`"),
                 key("scopes", false, false, "table: scopes of each variant, instead of the learned or documented ones"),
             ],

@@ -104,7 +104,7 @@ mod tests {
     fn the_type_key_decides_the_variant_before_the_name() {
         let config = Config {
             domain: String::new(),
-            credential: flowswap_contract::Handle::new("x"),
+            credential: crate::credential::Credential::ApiToken(flowswap_contract::Handle::new("x")),
             types: [(Variant::Plain, "key_plain".to_owned())].into(),
             scopes: Default::default(),
         };

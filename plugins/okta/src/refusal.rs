@@ -2,9 +2,12 @@
 //!
 //! Only `errorCode` is for programs; `errorSummary` may change or be translated (Okta API errors).
 
-use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Auth, Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
 
-use crate::api::{REQUEST_ID, SERVICES};
+use crate::{
+    api::{REQUEST_ID, SERVICES},
+    service_app,
+};
 
 /// Turns a non-2xx answer into an error. `what` completes "okta refused to …".
 pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
@@ -111,6 +114,7 @@ fn classify(
     missing_scope: Option<&str>,
 ) -> (ErrorKind, Option<String>) {
     let hint = |text: &str| Some(text.to_owned());
+    let is_app = matches!(ask.auth, Some(Auth::Client(_)));
     match (status, code) {
         (403, _) if missing_scope.is_some_and(|scope| !scope.is_empty()) => {
             let scope = missing_scope.unwrap_or_default();
@@ -121,6 +125,7 @@ fn classify(
             (ErrorKind::Unsupported, hint("ask Okta whether the org has a license for this feature"))
         }
         (401, Some("invalid_client")) => (ErrorKind::Auth, None),
+        (401, _) if is_app => (ErrorKind::Auth, hint("check that the service app is active in Okta")),
         (401, _) => (
             ErrorKind::Auth,
             hint(
@@ -132,6 +137,7 @@ fn classify(
         }
         (403, Some("E0000005")) => (ErrorKind::Auth, hint("check `credential`: okta sees no valid session")),
         (403, Some("E0000056" | "E0000143")) => (ErrorKind::Conflict, None),
+        (403, _) if is_app => (ErrorKind::Permission, hint(service_app::ROLE)),
         (403, _) if ask.intent == Intent::Mutate => (
             ErrorKind::Permission,
             hint(if ask.url.contains(SERVICES) {

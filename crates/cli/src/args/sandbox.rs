@@ -28,6 +28,9 @@ pub(crate) struct SimArgs {
     /// The directory plugin that the configuration uses.
     #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
     pub(crate) directory: Directory,
+    /// What the configuration names as the credential of the orgs' administrators.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Admin::Token)]
+    pub(crate) admin: Admin,
     /// How often every directory syncs. Cloud Identity Engine syncs changes every five minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) sync_every: Duration,
@@ -52,6 +55,17 @@ pub(crate) enum Directory {
     Rest,
     /// Through Cloud Identity Engine itself, with a person at the console.
     CieGuided,
+}
+
+/// How flowswap acts as the administrator of a simulated org.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Admin {
+    /// By an API token.
+    Token,
+    /// By the key of a service app.
+    ServiceApp,
+    /// By the key of a service app whose tokens are bound to a key.
+    Dpop,
 }
 
 #[derive(Debug, Subcommand)]

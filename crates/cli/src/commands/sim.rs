@@ -6,14 +6,14 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use flowswap_config::find_nearest;
 use flowswap_host::{Network, build};
-use flowswap_sim::{ADMIN_HOST, Fault, FaultKind, Interface, Mutation, Running, Sim, SimConfig};
+use flowswap_sim::{ADMIN_HOST, AdminCredential, Fault, FaultKind, Interface, Mutation, Running, Sim, SimConfig};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
 use crate::{
-    args::{Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
+    args::{Admin, Directory, FaultyAnswer, FaultyRequest, SimArgs, SimCommand},
     context::Context,
     display::text::text,
     documents::{Document, DocumentName},
@@ -47,7 +47,11 @@ pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failu
 
 async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Failure> {
     let config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
-    let mut config = config.scheduled_sync(args.sync_every);
+    let mut config = config.scheduled_sync(args.sync_every).admin(match args.admin {
+        Admin::Token => AdminCredential::ApiToken,
+        Admin::ServiceApp => AdminCredential::ServiceApp { dpop: false },
+        Admin::Dpop => AdminCredential::ServiceApp { dpop: true },
+    });
     if args.directory == Directory::CieGuided {
         config = config.interface(Interface::CieGuided).neighbors(true);
     }

@@ -167,6 +167,10 @@ fn write_down(ask: &HttpAsk) -> String {
     match &ask.auth {
         Some(Auth::Basic { username, password }) => line.push_str(&format!("\n  auth: Basic {username}:<{password}>")),
         Some(Auth::Token { scheme, token }) => line.push_str(&format!("\n  auth: {scheme} <{token}>")),
+        Some(Auth::Client(client)) => {
+            let (id, scopes, credential) = (&client.client_id, client.scopes.join(" "), client.proof.credential());
+            line.push_str(&format!("\n  auth: token of {id} for {scopes}, by <{credential}>"));
+        }
         None => line.push_str("\n  auth: none"),
     }
     for (name, value) in ask.headers.iter().filter(|(name, _)| *name != "accept") {

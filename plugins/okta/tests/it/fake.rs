@@ -185,6 +185,7 @@ impl FakeOkta {
     fn is_permitted(&self, ask: &HttpAsk, secrets: &Secrets) -> bool {
         match &ask.auth {
             Some(Auth::Token { scheme, token }) if scheme == "SSWS" => reveal(token, secrets) == "CANARY-admin-token",
+            Some(Auth::Client(client)) => reveal(client.proof.credential(), secrets) == "CANARY-admin-token",
             Some(Auth::Token { scheme, token }) => {
                 scheme == "Bearer" && reveal(token, secrets) == "CANARY-access-token"
             }
