@@ -50,7 +50,12 @@ impl Sim {
         }
         for tenant in self.tenants() {
             write_private(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
-            write_private(&dir.join("tokens").join(format!("{}.jwk", tenant.name)), &tenant.service_app.private_key)?;
+            if let AdminCredential::ServiceApp { .. } = self.admin() {
+                write_private(
+                    &dir.join("tokens").join(format!("{}.jwk", tenant.name)),
+                    &tenant.service_app.private_key,
+                )?;
+            }
         }
         let running = Running { address: self.addr(), admin_token: self.admin_token().to_owned() };
         write_private(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;

@@ -34,7 +34,7 @@ pub struct AdminApp {
     pub client_id: String,
     /// The id of its public key.
     pub key_id: String,
-    /// Its private key, a JWK.
+    /// Its private key, a JWK. Empty if the administrator uses an API token.
     pub private_key: String,
 }
 

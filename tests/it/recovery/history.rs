@@ -120,7 +120,7 @@ fn an_unfinished_tenant_is_given_up_or_shown_without_its_configuration() {
     lab.plan().expect(0);
     cut_off(&lab, &["apply", "plan.json", "--yes"], "acme: provision done");
     let output = lab.run(&["rollback", "globex", "--yes"]).expect(0);
-    assert!(output.stderr.contains("globex: nothing was done; flowswap will give it up"), "{}", output.stderr);
+    assert!(output.stderr.contains("nothing was done for globex; flowswap will give it up"), "{}", output.stderr);
     lab.run(&["resume", "--yes"]).expect(0);
     assert_eq!(lab.states(), [("acme".to_owned(), "swapped".to_owned()), ("globex".to_owned(), "planned".to_owned())]);
 

@@ -64,7 +64,7 @@ fn a_rollback_that_is_repeated_leaves_out_what_is_done() {
     }
     let again = lab.run(&["rollback", "acme", "globex", "--yes"]).expect(0);
     assert!(
-        again.stderr.ends_with("globex: already rolled back\nthere is nothing left to roll back\n"),
+        again.stderr.ends_with("2 tenants (acme, globex): already rolled back\nthere is nothing left to roll back\n"),
         "{}",
         again.stderr
     );

@@ -3,6 +3,7 @@
 //! Proof-of-Possession"). The texts are those of Okta's list of OAuth 2.0 errors.
 
 use std::collections::{BTreeSet, HashSet};
+use std::iter;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -62,24 +63,16 @@ pub(crate) struct Authenticated {
 }
 
 impl ServiceApp {
-    pub(crate) fn build(seed: u64, org: &str, dpop: bool) -> Self {
+    /// The app of an org. Where the administrator uses an API token, it has no key yet, so nobody can act as it.
+    pub(crate) fn build(seed: u64, org: &str, has_key: bool, dpop: bool) -> Self {
         let mut mint = Mint::new(seed, &format!("service-app/{org}"));
-        // Nearly every number is a key of the curve.
-        let key = std::iter::repeat_with(|| p256::SecretKey::from_slice(&mint.secret().as_bytes()[..32]))
-            .find_map(Result::ok);
-        let key = key.expect("one of endless numbers is a key");
-        let point = key.public_key().to_encoded_point(false);
-        let number =
-            |bytes: Option<&p256::FieldBytes>| BASE64URL.encode(bytes.map(|bytes| bytes.to_vec()).unwrap_or_default());
         let (client_id, key_id, nonce) = (mint.id("0oa"), mint.id("kid"), mint.token("nonce-"));
-        let public_key =
-            json!({ "kty": "EC", "crv": "P-256", "x": number(point.x()), "y": number(point.y()), "kid": key_id });
-        let mut private_key = public_key.clone();
-        private_key["d"] = BASE64URL.encode(key.to_bytes()).into();
+        let (public_key, private_key) =
+            if has_key { make_keys(&mut mint, &key_id) } else { (Value::Null, String::new()) };
         Self {
             client_id,
             key_id,
-            private_key: private_key.to_string(),
+            private_key,
             public_key,
             scopes: SCOPES.map(str::to_owned).into(),
             has_role: true,
@@ -90,6 +83,21 @@ impl ServiceApp {
             nonce,
         }
     }
+}
+
+/// A key on P-256, as a public and as a private JWK. It takes much longer than the rest of an org.
+fn make_keys(mint: &mut Mint, key_id: &str) -> (Value, String) {
+    // Nearly every number is a key of the curve.
+    let key = iter::repeat_with(|| p256::SecretKey::from_slice(&mint.secret().as_bytes()[..32])).find_map(Result::ok);
+    let key = key.expect("one of endless numbers is a key");
+    let point = key.public_key().to_encoded_point(false);
+    let number =
+        |bytes: Option<&p256::FieldBytes>| BASE64URL.encode(bytes.map(|bytes| bytes.to_vec()).unwrap_or_default());
+    let public_key =
+        json!({ "kty": "EC", "crv": "P-256", "x": number(point.x()), "y": number(point.y()), "kid": key_id });
+    let mut private_key = public_key.clone();
+    private_key["d"] = BASE64URL.encode(key.to_bytes()).into();
+    (public_key, private_key.to_string())
 }
 
 /// Checks the assertion of a token request, and its proof if the app needs one.

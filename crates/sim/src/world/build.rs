@@ -120,13 +120,17 @@ fn build_neighbor(config: &SimConfig, name: &str, tsg_id: &str, now: Timestamp) 
 
 fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org {
     let mut mint = Mint::new(config.seed, &format!("org/{name}"));
+    let (has_key, dpop) = match config.admin {
+        AdminCredential::ApiToken => (false, false),
+        AdminCredential::ServiceApp { dpop } => (true, dpop),
+    };
     Org {
         id: mint.id("00o"),
         domain: format!("{name}{OKTA_SUFFIX}"),
         // Okta's API tokens begin with 00 and have 42 characters.
         admin_token: mint.token("00").chars().take(42).collect(),
         admin_user: mint.id("00u"),
-        service_app: ServiceApp::build(config.seed, name, config.admin == AdminCredential::ServiceApp { dpop: true }),
+        service_app: ServiceApp::build(config.seed, name, has_key, dpop),
         authorization_servers,
         sync_admin_active: true,
         population: {
