@@ -57,6 +57,8 @@ fn sheets_are_shown_one_after_the_other() {
     await_questions(&lab, 3);
     person.enter("x");
     person.await_words("type one of these letters, then press Enter");
+    // What is typed before the question is there again does not count.
+    person.await_words(&format!("{late}: d done, n decline, l later >"));
     person.enter("l");
 
     let early = next_sheet(&mut person);
