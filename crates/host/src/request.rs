@@ -48,6 +48,13 @@ impl Scope<'_> {
         };
         let mut sending = self.send_authorized(ask, &permitted, request, bearer).await;
         let held = sending.take_held();
+        self.tell_of_request(ask, &permitted, &sending);
+        let answer = self.conclude(ask, &permitted, intended, sending, &secrets, expected).await?;
+        Ok(Performed { answer: Answer::Http(answer), held })
+    }
+
+    /// Tells the operator how a request ended.
+    pub(crate) fn tell_of_request(&self, ask: &HttpAsk, permitted: &Permitted, sending: &Sending) {
         self.emit(Event::Request {
             tenant: self.side.tenant.clone(),
             method: ask.method.clone(),
@@ -55,8 +62,6 @@ impl Scope<'_> {
             status: sending.status(),
             attempts: sending.attempts,
         });
-        let answer = self.conclude(ask, &permitted, intended, sending, &secrets, expected).await?;
-        Ok(Performed { answer: Answer::Http(answer), held })
     }
 
     fn assemble(&self, ask: &HttpAsk, permitted: &Permitted, spliced: Spliced) -> Result<http::Request<Bytes>, Error> {

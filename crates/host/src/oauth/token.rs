@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use flowswap_contract::{Body, ClientProof, Custody, Error, ErrorKind, HttpAsk, Intent, OAuthClient};
-use flowswap_engine::{Event, Secret};
+use flowswap_engine::Secret;
 use http::{HeaderValue, Request, header};
 use serde_json::Value;
 
@@ -62,13 +62,7 @@ impl Scope<'_> {
         for _ in 0..MOST_REQUESTS {
             let request = || self.assemble_token_request(client, credential, key.as_ref(), &permitted, with_proof);
             let sending = self.send(&ask, &permitted, &request).await;
-            self.emit(Event::Request {
-                tenant: self.side.tenant.clone(),
-                method: ask.method.clone(),
-                url: permitted.url.to_string(),
-                status: sending.status(),
-                attempts: sending.attempts,
-            });
+            self.tell_of_request(&ask, &permitted, &sending);
             let answer = sending.into_answer(&ask, &permitted)?;
             if let Some(nonce) = answer.header(NONCE) {
                 tokens.note_nonce(origin, nonce);
