@@ -7,6 +7,7 @@ use crate::directory::Flow;
 use crate::gateway::{schedule, sync};
 use crate::okta::logs;
 use crate::okta::model::{Org, Status};
+use crate::okta::service_app::ServiceAppChange;
 use crate::state::State;
 use crate::world::build;
 
@@ -39,14 +40,8 @@ pub enum Mutation {
     AddServiceClient { org: String, variant: Variant },
     /// Removes a scope from a service client.
     RemoveScope { org: String, client: String, scope: String },
-    /// Changes the administrator's service app, as far as something is given. Its tokens stay valid.
-    SetServiceApp {
-        org: String,
-        dpop: Option<bool>,
-        has_role: Option<bool>,
-        is_in_zone: Option<bool>,
-        key_id: Option<String>,
-    },
+    /// Changes the administrator's service app.
+    SetServiceApp { org: String, change: ServiceAppChange },
     /// Revokes a service client and its tokens.
     RevokeServiceClient { org: String, client: String },
     /// Turns the authorization-server feature on or off.
@@ -122,13 +117,7 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             let client = org.service_mut(&client).ok_or(format!("there is no service client {client}"))?;
             client.scopes.retain(|held| *held != scope);
         }
-        Mutation::SetServiceApp { org: host, dpop, has_role, is_in_zone, key_id } => {
-            let app = &mut org(&host)?.service_app;
-            app.dpop = dpop.unwrap_or(app.dpop);
-            app.has_role = has_role.unwrap_or(app.has_role);
-            app.is_in_zone = is_in_zone.unwrap_or(app.is_in_zone);
-            app.key_id = key_id.unwrap_or_else(|| app.key_id.clone());
-        }
+        Mutation::SetServiceApp { org: host, change } => org(&host)?.service_app.apply(change),
         Mutation::RevokeServiceClient { org: host, client } => {
             let mut org = org(&host)?;
             org.service(&client).ok_or(format!("there is no service client {client}"))?;

@@ -1,7 +1,8 @@
-//! Signed JSON (RFC 7515) as a client sends it, and its verification by `ring`.
+//! Signed JSON (RFC 7515) as a client sends it, and its verification: by `ring`, which knows no P-521, or by `p521`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use p521::ecdsa::signature::Verifier as _;
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -45,9 +46,14 @@ impl<'t> Jws<'t> {
     /// Whether the holder of this public key signed it.
     pub(crate) fn is_signed_by(&self, jwk: &Value) -> bool {
         let bytes = |member: &str| BASE64URL.decode(jwk[member].as_str().unwrap_or_default()).unwrap_or_default();
+        let point = || [vec![4], bytes("x"), bytes("y")].concat();
         let elliptic = |algorithm: &'static dyn VerificationAlgorithm| {
-            let point = [vec![4], bytes("x"), bytes("y")].concat();
-            UnparsedPublicKey::new(algorithm, point).verify(self.signed.as_bytes(), &self.signature).is_ok()
+            UnparsedPublicKey::new(algorithm, point()).verify(self.signed.as_bytes(), &self.signature).is_ok()
+        };
+        let p521 = || {
+            let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(&point()).ok()?;
+            let signature = p521::ecdsa::Signature::from_slice(&self.signature).ok()?;
+            key.verify(self.signed.as_bytes(), &signature).ok()
         };
         let rsa = |algorithm: &'static signature::RsaParameters| {
             let key = RsaPublicKeyComponents { n: bytes("n"), e: bytes("e") };
@@ -56,6 +62,7 @@ impl<'t> Jws<'t> {
         match (jwk["kty"].as_str(), self.algorithm()) {
             (Some("EC"), "ES256") => elliptic(&signature::ECDSA_P256_SHA256_FIXED),
             (Some("EC"), "ES384") => elliptic(&signature::ECDSA_P384_SHA384_FIXED),
+            (Some("EC"), "ES512") => p521().is_some(),
             (Some("RSA"), "RS256") => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
             (Some("RSA"), "RS384") => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
             (Some("RSA"), "RS512") => rsa(&signature::RSA_PKCS1_2048_8192_SHA512),

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::{HeaderName, StatusCode};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -26,6 +27,8 @@ const SCOPES: [&str; 6] = [
     "okta.oauthIntegrations.read",
 ];
 
+/// How an assertion may be signed, except by a client secret (developer.okta.com, "Build a JWT for client authentication").
+const ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 /// How long an assertion may be valid (developer.okta.com, "Build a JWT for client authentication").
 const LONGEST: i64 = 60 * 60;
 /// How old a proof may be (Okta OAuth 2.0 errors, `invalid_dpop_proof_jwt_too_old`).
@@ -45,13 +48,31 @@ pub(crate) struct ServiceApp {
     /// Whether it has an administrator role. Without one, its scopes permit nothing.
     pub(crate) has_role: bool,
     /// Whether its tokens must be bound to a key. The Admin Console switches it on for new apps.
-    pub(crate) dpop: bool,
-    pub(crate) is_active: bool,
+    dpop: bool,
+    is_active: bool,
     /// Whether the request comes from a network that the app permits.
-    pub(crate) is_in_zone: bool,
+    is_in_zone: bool,
     /// The ids of assertions and proofs that were used.
     used: HashSet<String>,
     nonce: String,
+}
+
+/// What becomes different of an app. What is not named stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceAppChange {
+    /// Whether the app is active.
+    pub is_active: Option<bool>,
+    /// Whether its tokens must be bound to a key.
+    pub dpop: Option<bool>,
+    /// Whether it has an administrator role.
+    pub has_role: Option<bool>,
+    /// Whether it permits the network that requests come from.
+    pub is_in_zone: Option<bool>,
+    /// The id of its public key.
+    pub key_id: Option<String>,
+    /// Its public key, a JWK.
+    pub public_key: Option<Value>,
 }
 
 /// A token request that may go on.
@@ -83,6 +104,17 @@ impl ServiceApp {
             nonce,
         }
     }
+
+    /// Changes it. Its tokens stay valid.
+    pub(crate) fn apply(&mut self, change: ServiceAppChange) {
+        let ServiceAppChange { is_active, dpop, has_role, is_in_zone, key_id, public_key } = change;
+        self.is_active = is_active.unwrap_or(self.is_active);
+        self.dpop = dpop.unwrap_or(self.dpop);
+        self.has_role = has_role.unwrap_or(self.has_role);
+        self.is_in_zone = is_in_zone.unwrap_or(self.is_in_zone);
+        self.key_id = key_id.unwrap_or_else(|| std::mem::take(&mut self.key_id));
+        self.public_key = public_key.unwrap_or_else(|| self.public_key.take());
+    }
 }
 
 /// A key on P-256, as a public and as a private JWK. It takes much longer than the rest of an org.
@@ -111,7 +143,7 @@ pub(crate) fn authenticate(call: &mut Call<'_>, assertion: &str) -> Result<Authe
     if jws.text("sub") != app.client_id {
         return Err(unauthenticated("The subject claim for client_assertion is not a valid client_id."));
     }
-    if jws.algorithm() != "ES256" {
+    if !ALGORITHMS.contains(&jws.algorithm()) {
         return Err(unauthenticated("The client_assertion JWT signature algorithm is invalid."));
     }
     // With one key, the app needs no `kid`.

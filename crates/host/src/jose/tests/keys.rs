@@ -58,14 +58,6 @@ const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07
 const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 const P521: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
-fn p384() -> Value {
-    let d: Vec<u8> = (1..=48).collect();
-    let point = p384::SecretKey::from_slice(&d).unwrap().public_key();
-    let point = p384::EncodedPoint::from(point);
-    let [x, y, d] = [point.x().unwrap().to_vec(), point.y().unwrap().to_vec(), d].map(|n| BASE64URL.encode(n));
-    json!({ "kty": "EC", "crv": "P-384", "x": x, "y": y, "d": d })
-}
-
 fn point(jwk: &Value) -> Vec<u8> {
     [vec![4], number(jwk, "x"), number(jwk, "y")].concat()
 }
