@@ -5,6 +5,7 @@ use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, 
 use crate::{
     api::{Api, SERVICES, decode, evidence_from},
     detect::{App, ORGANIZATION, Service, read_organization},
+    service_app,
     system_log::{EVENT, Event},
 };
 
@@ -37,10 +38,43 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
         let unreachable = matches!(&result, Err(error) if got_no_answer(error));
         evidence.push(to_evidence(check, result));
         if unreachable {
-            break;
+            return evidence;
         }
     }
+    if evidence.iter().all(|seen| seen.result == EvidenceResult::Pass) {
+        evidence.extend(check_scopes(api).await);
+    }
     evidence
+}
+
+/// The scopes that no check above needed, and the commands that need them. Only the first is needed to look.
+const LATER_SCOPES: [(&str, &str); 3] = [
+    ("okta.appGrants.read", "detect and plan"),
+    ("okta.oauthIntegrations.manage", "apply and rollback"),
+    ("okta.apps.manage", "finalize"),
+];
+
+/// Whether a service app has the scopes for what comes later. Gets a token for each, and shows it to a page that anybody may
+/// read. `None` for an API token, which has no scopes.
+async fn check_scopes(api: &Api<'_>) -> Option<Evidence> {
+    let mut missing = Vec::new();
+    for (scope, commands) in LATER_SCOPES {
+        let ask = api.ask_with_scope(scope, ORGANIZATION)?;
+        match api.send("show its organization", ask).await {
+            Err(error) if error.kind == ErrorKind::Permission => missing.push((scope, commands)),
+            Err(error) => return Some(to_evidence("scopes", Err(error))),
+            Ok(_) => {}
+        }
+    }
+    let [(first, _), ..] = missing[..] else {
+        return Some(Evidence::new("scopes", EvidenceResult::Pass, "the service app has the scopes for every command"));
+    };
+    let can_look = first != LATER_SCOPES[0].0;
+    let result = if can_look { EvidenceResult::Inconclusive } else { EvidenceResult::Fail };
+    let lacks: Vec<_> = missing.iter().map(|(scope, commands)| format!("{scope}, which {commands} need")).collect();
+    let scopes: Vec<_> = missing.iter().map(|(scope, _)| *scope).collect();
+    let detail = format!("the service app lacks {}; {}", lacks.join(", and "), service_app::grant(&scopes.join(" ")));
+    Some(Evidence::new("scopes", result, detail))
 }
 
 /// Whether no answer arrived. Every answer from Okta has a status, however bad it is.

@@ -6,7 +6,7 @@ use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAn
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde::de::DeserializeOwned;
 
-use crate::{config::Config, links, refusal, service_app};
+use crate::{config::Config, credential::Credential, links, refusal, service_app};
 
 /// The header that identifies a request (Okta API overview). Okta support asks for it.
 pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
@@ -50,6 +50,12 @@ impl<'a> Api<'a> {
     /// Prepares a request as the administrator.
     pub(crate) fn ask(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
         self.ask_as(self.config.credential.auth(&self.origin(), intent, path), intent, method, path)
+    }
+
+    /// Prepares a read as the administrator's service app, with a token that has this scope. `None` if it is an API token.
+    pub(crate) fn ask_with_scope(&self, scope: &str, path: &str) -> Option<HttpAsk> {
+        let Credential::ServiceApp(app) = &self.config.credential else { return None };
+        Some(self.ask_as(app.auth(&self.origin(), scope), Intent::Read, "GET", path))
     }
 
     /// Prepares a request with other credentials.

@@ -77,14 +77,21 @@ impl Credential {
     pub(crate) fn auth(&self, origin: &str, intent: Intent, path: &str) -> Auth {
         match self {
             Self::ApiToken(token) => Auth::Token { scheme: "SSWS".to_owned(), token: token.clone() },
-            Self::ServiceApp(ServiceApp { client_id, proof, dpop }) => Auth::Client(Box::new(OAuthClient {
-                token_url: format!("{origin}{TOKEN}"),
-                client_id: client_id.clone(),
-                proof: proof.clone(),
-                scopes: vec![scope_of(intent, path).to_owned()],
-                dpop: *dpop,
-            })),
+            Self::ServiceApp(app) => app.auth(origin, scope_of(intent, path)),
         }
+    }
+}
+
+impl ServiceApp {
+    /// A token of the app with this scope.
+    pub(crate) fn auth(&self, origin: &str, scope: &str) -> Auth {
+        Auth::Client(Box::new(OAuthClient {
+            token_url: format!("{origin}{TOKEN}"),
+            client_id: self.client_id.clone(),
+            proof: self.proof.clone(),
+            scopes: vec![scope.to_owned()],
+            dpop: self.dpop,
+        }))
     }
 }
 

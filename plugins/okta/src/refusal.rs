@@ -60,7 +60,11 @@ pub(crate) fn is_from_okta(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
     let names_its_request = answer.header(REQUEST_ID).is_some();
     // Many gateways write `error` too. It is OAuth's only at an endpoint that issues tokens.
     let is_oauth_code = |code: &str| names_its_request || OAUTH_CODES.contains(&code);
-    let is_oauth_error = ask.url.contains("/oauth2/") && answer.body["error"].as_str().is_some_and(is_oauth_code);
+    // The API answers so to a proof of possession that it does not take.
+    let is_about_proof =
+        matches!(ask.auth, Some(Auth::Client(_))) && error_code(answer).is_some_and(|code| PROOF_CODES.contains(&code));
+    let is_of_token = ask.url.contains("/oauth2/") && answer.body["error"].as_str().is_some_and(is_oauth_code);
+    let is_oauth_error = is_of_token || is_about_proof;
     let is_error_object = answer.body["errorCode"].is_string() || is_oauth_error;
     let challenges = answer.header("www-authenticate").is_some_and(|header| !header.starts_with("Basic"));
     is_error_object || (answer.body.is_null() && (names_its_request || challenges))
@@ -82,6 +86,9 @@ const OAUTH_CODES: [&str; 13] = [
     "unsupported_grant_type",
     "use_dpop_nonce",
 ];
+
+/// The codes of a refused proof of possession (RFC 9449 §12.2).
+const PROOF_CODES: [&str; 2] = ["invalid_dpop_proof", "use_dpop_nonce"];
 
 /// Okta's `errorCode`, or the `error` of RFC 6749 §5.2.
 pub(crate) fn error_code(answer: &HttpAnswer) -> Option<&str> {
@@ -125,6 +132,7 @@ fn classify(
             (ErrorKind::Unsupported, hint("ask Okta whether the org has a license for this feature"))
         }
         (401, Some("invalid_client")) => (ErrorKind::Auth, None),
+        (400 | 401, Some(code)) if PROOF_CODES.contains(&code) => (ErrorKind::Auth, hint(service_app::PROOF)),
         (401, _) if is_app => (ErrorKind::Auth, hint("check that the service app is active in Okta")),
         (401, _) => (
             ErrorKind::Auth,

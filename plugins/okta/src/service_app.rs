@@ -23,13 +23,17 @@ fn hint(error: &Error, config: &Config) -> Option<String> {
     let says = |words: &str| description.contains(words);
     let scopes = fact("scopes").unwrap_or_default();
     let text = match code {
-        "invalid_client" if says("signature is invalid") => {
-            "the private key is not the one of the app: make a new key on the app's page (tab General, Public keys), and use its \
-             private key".to_owned()
+        "invalid_client" if says("signature is invalid") || says("'use' parameter") || says("signing key") => {
+            "the private key fits no key of the app that may sign: make a new key on the app's page (tab General, Public keys), and \
+             use its private key".to_owned()
         }
         "invalid_client" if says("kid is invalid") => {
             "set `key_id` to the KID of the public key on the app's page (tab General, Public keys), and check that the key is \
              active".to_owned()
+        }
+        "invalid_client" if says("jwks_uri") => {
+            "okta cannot use the keys at the URL that the app names: correct it on the app's page (tab General, Public keys), or \
+             save the key in Okta".to_owned()
         }
         "invalid_client" if says("JWKSet") => {
             "save a public key on the app's page (tab General, Public keys); choose “Public key / Private key” there".to_owned()
@@ -38,10 +42,10 @@ fn hint(error: &Error, config: &Config) -> Option<String> {
             "remove `algorithm`, or set it to one that Okta takes: RS256, RS384, RS512, ES256, ES384, or ES512".to_owned()
         }
         "invalid_client" if says("expired") || says("issued before") || says("far into the future") => set_clock(error),
-        "invalid_client" if says("audience") => format!(
-            "set `domain` to the org's own domain, such as acme.okta.com: okta expects another name than {}",
-            config.domain
-        ),
+        "invalid_client" if says("audience") => set_domain(config),
+        "invalid_client" | "invalid_dpop_proof" if says("already been used") || says("pars") => {
+            "something between this machine and okta changes requests, or sends them twice: check the proxy".to_owned()
+        }
         "invalid_client" if says("private_key_jwt") => {
             "the org takes no client secret from a service app: save a public key for the app, and set `private_key` in place of \
              `client_secret`".to_owned()
@@ -55,19 +59,35 @@ fn hint(error: &Error, config: &Config) -> Option<String> {
                 .to_owned()
         }
         "unauthorized_client" => "use an app of the type API Services, which has the grant type Client Credentials".to_owned(),
+        "invalid_scope" if says("not configured") => {
+            format!("okta does not offer {scopes} in this org; ask Okta whether the org can have API service integrations")
+        }
         "invalid_scope" | "consent_required" => grant(scopes),
-        "access_denied" => {
+        "access_denied" if says("zone") => {
             "the app does not permit this network: add this machine's address to a network zone of the app (tab General)".to_owned()
         }
         "invalid_dpop_proof" if says("missing") => "the app requires DPoP: remove `dpop = false`".to_owned(),
         "invalid_dpop_proof" if says("past") || says("future") || says("iat") || says("expired") => set_clock(error),
+        "invalid_dpop_proof" if says("htu") => set_domain(config),
+        "invalid_dpop_proof" => PROOF.to_owned(),
+        "use_dpop_nonce" => {
+            "something between this machine and okta removes or changes the header `DPoP-Nonce`: check the proxy".to_owned()
+        }
         _ => return None,
     };
     Some(text)
 }
 
-fn grant(scopes: &str) -> String {
+/// How the app gets scopes.
+pub(crate) fn grant(scopes: &str) -> String {
     format!("grant {scopes} to the app (tab Okta API Scopes); only a super administrator can")
+}
+
+fn set_domain(config: &Config) -> String {
+    format!(
+        "set `domain` to the org's own domain, such as acme.okta.com: okta expects another name than {}",
+        config.domain
+    )
 }
 
 fn set_clock(error: &Error) -> String {
@@ -79,6 +99,10 @@ fn set_clock(error: &Error) -> String {
     };
     format!("set the clock of this machine{difference}")
 }
+
+/// What to do if okta does not take a proof of possession for a reason that only flowswap can mend.
+pub(crate) const PROOF: &str =
+    "report this as a bug of flowswap; until it is mended, do not require DPoP for the app (tab General)";
 
 /// What the app lacks if it has the scope and okta still says no (E0000006).
 pub(crate) const ROLE: &str = "assign the app an administrator role (tab Admin roles): its scopes alone permit nothing";

@@ -43,9 +43,7 @@ pub(super) fn read(text: &str) -> Result<(Material, Option<Algorithm>, Option<St
     }
     let algorithm = match jwk.alg.as_deref() {
         None => None,
-        Some(name) => {
-            Some(Algorithm::named(name).ok_or(KeyError::Jwk("has an `alg` that does not sign client assertions"))?)
-        }
+        Some(name) => Some(Algorithm::named(name).ok_or(KeyError::Purpose)?),
     };
     let material = match jwk.kty.as_str() {
         "RSA" => jwk.rsa()?,

@@ -31,6 +31,8 @@ pub(crate) enum KeyError {
     Jwk(&'static str),
     #[error("is neither an RSA key of 2048 to 8192 bits nor an EC key of P-256, P-384, or P-521")]
     Kind,
+    #[error("is a JWK whose `alg` does not sign client assertions")]
+    Purpose,
     #[error("is {0}, which cannot sign {1}")]
     Algorithm(&'static str, Algorithm),
 }

@@ -49,7 +49,7 @@ pub(super) fn read(client: &OAuthClient, host: &str, with_proof: bool, answer: H
     if answer.is_success() {
         let grant = serde_json::from_value(answer.body).map_err(|_| {
             let message =
-                format!("the answer of {host} to a request for a token has no `access_token` or no `token_type`");
+                format!("the answer of {host} to a request for a token is not one of OAuth 2.0, with `access_token` and `token_type`");
             Error::new(ErrorKind::Invalid, message)
         });
         return match grant.and_then(|success| accept(client, host, with_proof, success)) {
@@ -59,8 +59,10 @@ pub(super) fn read(client: &OAuthClient, host: &str, with_proof: bool, answer: H
     }
     let refusal: Option<Refusal> = serde_json::from_value(answer.body.clone()).ok();
     match refusal.as_ref().map(|refusal| refusal.error.as_str()) {
-        // An app that has no proof of its own yet learns in this way that it needs one: Okta answers so.
-        Some("invalid_dpop_proof") if !with_proof && client.dpop != Some(false) => Verdict::WantsProof,
+        // A client that sent no proof yet learns in this way that it needs one. Okta answers with the first.
+        Some("invalid_dpop_proof" | "use_dpop_nonce") if !with_proof && client.dpop != Some(false) => {
+            Verdict::WantsProof
+        }
         Some("use_dpop_nonce") if with_proof && answer.header(NONCE).is_some() => Verdict::WantsNonce,
         _ => Verdict::Refused(explain(client, host, &answer, refusal)),
     }

@@ -256,6 +256,12 @@ fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Re
         (None, Some(app)) if app.status == Status::Active => {
             app.oauth.as_ref().map(|client| client.secrets.as_slice()).unwrap_or_default()
         }
+        // Okta's list of OAuth 2.0 errors, `unsupported_auth_method_client_creds`.
+        _ if id == call.org.service_app.client_id => {
+            let text = "Client Credentials requests to the Org Authorization Server must use the private_key_jwt \
+                        token_endpoint_auth_method.";
+            return Err(unauthenticated(text));
+        }
         _ => return Err(unauthenticated("Invalid value for 'client_id' parameter.")),
     };
     if !held.iter().any(|known| known.status == Status::Active && known.value == secret) {

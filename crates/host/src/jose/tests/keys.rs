@@ -147,7 +147,7 @@ fn what_is_no_private_key_is_refused_with_a_reason_and_never_shown() {
         ),
         (with(&short), KeyError::Kind),
         (with(&|jwk| jwk["kty"] = "oct".into()), KeyError::Kind),
-        (with(&|jwk| jwk["alg"] = "HS256".into()), KeyError::Jwk("has an `alg` that does not sign client assertions")),
+        (with(&|jwk| jwk["alg"] = "HS256".into()), KeyError::Purpose),
         (with(&|jwk| jwk["alg"] = "ES256".into()), KeyError::Algorithm("an RSA key", Algorithm::Es256)),
     ];
     for (text, expected) in rows {
