@@ -78,6 +78,8 @@ fn read_value(text: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use fastrand::Rng;
+
     use super::*;
 
     #[test]
@@ -118,6 +120,57 @@ mod tests {
         ];
         for (lines, expected) in table {
             assert_eq!(find_next(lines.iter().copied()), expected, "{lines:?}");
+        }
+    }
+
+    /// A header with one link of the relation `next` among others, written in any way that the standard allows.
+    fn random_header(rng: &mut Rng, target: &str) -> String {
+        let space = |rng: &mut Rng| " ".repeat(rng.usize(..3));
+        let value = |rng: &mut Rng, text: &str| match text {
+            "next" if rng.bool() => text.to_owned(),
+            text => format!("\"{text}\""),
+        };
+        let mut links = Vec::new();
+        for place in 0..=rng.usize(1..4) {
+            let (address, relation) = match place {
+                0 => (target.to_owned(), *rng.choice(&["next", "last next", "NEXT", "next last"]).unwrap()),
+                _ => (format!("https://x/other{place}?a=1,2;3"), *rng.choice(&["self", "prev", "nextish"]).unwrap()),
+            };
+            let mut parameters = vec![format!("rel={}{}", space(rng), value(rng, relation))];
+            for _ in 0..rng.usize(..3) {
+                let title = rng.choice(&["title=\"a, <b>; rel=next\"", "title=\"\\\"next\\\"\"", "x", "y=z"]).unwrap();
+                parameters.insert(rng.usize(..=parameters.len()), (*title).to_owned());
+            }
+            let between = format!("{};{}", space(rng), space(rng));
+            links.push(format!("<{address}>{between}{}", parameters.join(&between)));
+        }
+        rng.shuffle(&mut links);
+        links.join(*rng.choice(&[",", ", ", " , ,"]).unwrap())
+    }
+
+    #[test]
+    fn the_next_page_is_found_however_the_header_is_written() {
+        let seed = fastrand::u64(..);
+        println!("seed: {seed}");
+        let mut rng = Rng::with_seed(seed);
+        let target = "https://x/api/v1/apps?after=0oa1,2;3&limit=200";
+        for _ in 0..20_000 {
+            let header = random_header(&mut rng, target);
+            assert_eq!(find_next([header.as_str()].into_iter()), Ok(Some(target)), "{header}");
+            // A damaged header names no page that it does not have.
+            let mut damaged: Vec<char> = header.chars().collect();
+            for _ in 0..rng.usize(1..4) {
+                let place = rng.usize(..damaged.len());
+                if rng.bool() {
+                    damaged.remove(place);
+                } else {
+                    damaged[place] = *rng.choice(&['<', '>', '"', '\\', ';', ',', '=', 'é', '\u{0}']).unwrap();
+                }
+            }
+            let damaged: String = damaged.into_iter().collect();
+            if let Ok(Some(found)) = find_next([damaged.as_str()].into_iter()) {
+                assert!(damaged.contains(&format!("<{found}>")), "{damaged}");
+            }
         }
     }
 }

@@ -276,4 +276,34 @@ mod tests {
         assert!(!role.context.contains_key("missing_scope"));
         assert!(role.hint.unwrap().contains("role"));
     }
+
+    #[test]
+    fn no_header_and_no_body_confuse_it() {
+        let seed = fastrand::u64(..);
+        println!("seed: {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let pieces =
+            ["Bearer ", "DPoP ", "scope=\"", "okta.apps.read", "\"", ", ", "error=\"insufficient_scope\"", "=", "é"];
+        let codes = ["E0000006", "E0000011", "invalid_client", "use_dpop_nonce", "", "x"];
+        let mut scopes = 0;
+        for _ in 0..20_000 {
+            let header: String = (0..rng.usize(..8)).map(|_| *rng.choice(&pieces).unwrap()).collect();
+            let status = *rng.choice(&[400, 401, 403, 404, 408, 429, 500]).unwrap();
+            let code = *rng.choice(&codes).unwrap();
+            let body = rng
+                .choice(&[Value::Null, okta_error(code), json!({ "error": code }), json!([code]), json!(code)])
+                .cloned();
+            let ask = HttpAsk::new(Intent::Mutate, "POST", "https://x/api/v1/apps");
+            let error = explain("x", &ask, &answer(status, &[("www-authenticate", &header)], body.unwrap()));
+            // Only Okta's own words say that nothing was done.
+            let is_foreign = error.context.contains_key("answered_by");
+            assert!(!is_foreign || error.effect == Effect::Unknown, "{header} {error:?}");
+            // A scope is named as the header names it.
+            if let Some(scope) = error.context.get("missing_scope").filter(|scope| !scope.is_empty()) {
+                assert!(header.contains(&format!("scope=\"{scope}\"")), "{header} {error:?}");
+                scopes += 1;
+            }
+        }
+        assert!(scopes > 100, "{scopes}");
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) enum KeyError {
     Kind,
     #[error("is a JWK whose `alg` does not sign client assertions")]
     Purpose,
+    #[error("is damaged: its numbers do not fit together")]
+    Damaged,
     #[error("is {0}, which cannot sign {1}")]
     Algorithm(&'static str, Algorithm),
 }
@@ -66,7 +68,8 @@ impl Material {
     /// The signature over these bytes.
     pub(super) fn sign(&self, algorithm: Algorithm, bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
         use p256::ecdsa::signature::Signer;
-        let failed = || KeyError::Algorithm(self.describe(), algorithm);
+        // The libraries check what they sign, so that a damaged key is not given away.
+        let failed = || KeyError::Damaged;
         Ok(match self {
             Material::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];

@@ -136,3 +136,91 @@ fn explain(client: &OAuthClient, host: &str, answer: &HttpAnswer, refusal: Optio
         .with_context("oauth_error_description", description)
         .with_context("scopes", client.scopes.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+    use flowswap_contract::{ClientProof, Handle};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Whatever a server answers, flowswap goes on only with a token that it can send, and no error shows a token.
+    #[test]
+    fn no_answer_confuses_it() {
+        let seed = fastrand::u64(..);
+        println!("seed: {seed}");
+        let mut rng = Rng::with_seed(seed);
+        let secret = Handle::new("acme/provider/client_secret");
+        let proof = ClientProof::ClientSecretBasic { secret };
+        let mut seen = [0; 4];
+        for _ in 0..20_000 {
+            let client = OAuthClient {
+                token_url: "https://x.test/token".to_owned(),
+                client_id: "0oa1".to_owned(),
+                proof: proof.clone(),
+                scopes: vec!["okta.apps.read".to_owned()],
+                dpop: *rng.choice(&[None, Some(true), Some(false)]).unwrap(),
+            };
+            let with_proof = client.dpop != Some(false) && rng.bool();
+            let status = *rng.choice(&[200, 200, 400, 401, 403, 429, 503]).unwrap();
+            let answer =
+                HttpAnswer { status, headers: random_headers(&mut rng), body: random_body(&mut rng), attempts: 1 };
+            let given = answer.clone();
+            let place = match read(&client, "x.test", with_proof, answer) {
+                Verdict::Granted(grant) => {
+                    assert!(status == 200 && (with_proof || !grant.is_bound), "{given:?}");
+                    assert!(grant.is_bound || client.dpop != Some(true), "{given:?}");
+                    assert!(http::HeaderValue::from_str(grant.token.expose()).is_ok(), "{given:?}");
+                    0
+                }
+                Verdict::WantsProof => {
+                    assert!(!with_proof && client.dpop != Some(false), "{given:?}");
+                    1
+                }
+                Verdict::WantsNonce => {
+                    assert!(with_proof && given.header(NONCE).is_some(), "{given:?}");
+                    2
+                }
+                Verdict::Refused(error) => {
+                    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+                    3
+                }
+            };
+            seen[place] += 1;
+        }
+        println!("{seen:?}");
+        assert!(seen.into_iter().all(|count| count > 100), "{seen:?}");
+    }
+
+    fn random_headers(rng: &mut Rng) -> Vec<(String, String)> {
+        let nonce = rng.choice(&[None, Some("n-1"), Some("é"), Some("")]).unwrap();
+        nonce.map(|nonce| (NONCE.to_owned(), nonce.to_owned())).into_iter().collect()
+    }
+
+    fn random_body(rng: &mut Rng) -> Value {
+        let value = |rng: &mut Rng, usual: Value| match rng.u8(..12) {
+            0 => Value::Null,
+            1 => json!(-1),
+            2 => json!("canary\r\nx: y"),
+            3 => json!({ "canary": [] }),
+            4 => json!(""),
+            _ => usual,
+        };
+        if rng.u8(..10) == 0 {
+            return value(rng, json!("canary"));
+        }
+        let kind = *rng.choice(&["Bearer", "dpop", "DPoP", "mac"]).unwrap();
+        let error = *rng.choice(&["invalid_dpop_proof", "use_dpop_nonce", "invalid_client", "x"]).unwrap();
+        let mut body = json!({
+            "access_token": value(rng, json!("canary-token")),
+            "token_type": value(rng, json!(kind)),
+            "expires_in": value(rng, json!(3600)),
+            "error": if rng.u8(..5) == 0 { json!({ "code": error }) } else { json!(error) },
+        });
+        if rng.bool() {
+            body["scope"] = value(rng, json!("okta.apps.read okta.logs.read"));
+        }
+        body
+    }
+}

@@ -260,7 +260,7 @@ async fn a_refusal_says_why_and_nothing_is_sent() {
             client(),
             answer(200, &[], json!({ "access_token": FRESH })),
             ErrorKind::Invalid,
-            "has no `access_token` or no `token_type`",
+            "is not one of OAuth 2.0, with `access_token` and `token_type`",
         ),
         (
             client(),

@@ -1,7 +1,7 @@
 //! Requests a token: with a new assertion for each attempt, and with a proof of possession if the server wants one.
 
 use bytes::Bytes;
-use flowswap_contract::{Body, ClientProof, Custody, Error, ErrorKind, HttpAsk, Intent, OAuthClient};
+use flowswap_contract::{Body, ClientProof, Custody, Error, ErrorKind, Handle, HttpAsk, Intent, OAuthClient};
 use flowswap_engine::Secret;
 use http::{HeaderValue, Request, header};
 use serde_json::Value;
@@ -92,10 +92,10 @@ impl Scope<'_> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials").append_pair("scope", &client.scopes.join(" "));
         let now = self.side.effects.clock.now();
-        if let (Some(key), ClientProof::PrivateKeyJwt { key_id, .. }) = (key, &client.proof) {
+        if let (Some(key), ClientProof::PrivateKeyJwt { key: handle, key_id, .. }) = (key, &client.proof) {
             let assertion =
                 Assertion { client_id: &client.client_id, audience: permitted.url.as_str(), key_id: key_id.as_deref() };
-            let assertion = assertion.sign(key, now, &new_id()?).map_err(|error| internal(&error))?;
+            let assertion = assertion.sign(key, now, &new_id()?).map_err(|error| unusable(handle, &error))?;
             form.append_pair("client_assertion_type", BY_JWT).append_pair("client_assertion", &assertion);
         }
         let body: Bytes = form.finish().into();
@@ -169,10 +169,11 @@ fn read_key(client: &OAuthClient, credential: &Secret) -> Result<Option<SigningK
     let ClientProof::PrivateKeyJwt { key, algorithm, .. } = &client.proof else { return Ok(None) };
     let algorithm = algorithm.as_deref().map(|name| Algorithm::named(name).ok_or_else(|| unknown_algorithm(name)));
     let read = SigningKey::read(credential.expose(), algorithm.transpose()?);
-    read.map(Some).map_err(|error| {
-        let message = format!("the private key `{key}` {error}");
-        Error::new(ErrorKind::Config, message).with_hint(hint(&error))
-    })
+    read.map(Some).map_err(|error| unusable(key, &error))
+}
+
+fn unusable(key: &Handle, error: &KeyError) -> Error {
+    Error::new(ErrorKind::Config, format!("the private key `{key}` {error}")).with_hint(hint(error))
 }
 
 fn hint(error: &KeyError) -> &'static str {
@@ -183,7 +184,7 @@ fn hint(error: &KeyError) -> &'static str {
             "decrypt it where it is fetched: `openssl pkey -in key.pem` as a `command` asks for the passphrase"
         }
         KeyError::OpenSsh => "write a copy as PEM: `ssh-keygen -p -m PKCS8 -f COPY`",
-        KeyError::Form | KeyError::Pem | KeyError::Jwk(_) => {
+        KeyError::Form | KeyError::Pem | KeyError::Jwk(_) | KeyError::Damaged => {
             "copy the key again as Okta showed it, as PEM or as JSON, with all of its lines"
         }
         KeyError::Purpose => "make a key for signatures on the app's page, and use its private key",

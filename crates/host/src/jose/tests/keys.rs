@@ -160,3 +160,52 @@ fn what_is_no_private_key_is_refused_with_a_reason_and_never_shown() {
     let error = SigningKey::read(&p256().to_string(), Some(Algorithm::Rs256)).unwrap_err();
     assert_eq!(error.to_string(), "is an EC key of P-256, which cannot sign RS256");
 }
+
+/// Damaged texts are refused or are other keys. Nothing panics, and no error shows a part of the text.
+#[test]
+fn a_damaged_key_is_refused_and_never_shown() {
+    let seed = fastrand::u64(..);
+    println!("seed: {seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let [of_p256, of_p521] = [([EC, P256].concat(), p256()), ([EC, P521].concat(), p521())]
+        .map(|(algorithm, jwk)| pem("PRIVATE KEY", &pkcs8(&algorithm, &sec1(&jwk, None))));
+    let texts = [
+        rsa().to_string(),
+        p384().to_string(),
+        pem("RSA PRIVATE KEY", &pkcs1()),
+        pem("EC PRIVATE KEY", &sec1(&p384(), Some(P384))),
+        of_p256,
+        of_p521,
+    ];
+    let (mut refused, mut read) = (0, 0);
+    for _ in 0..3_000 {
+        let text = rng.choice(&texts).unwrap();
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..rng.usize(..4) {
+            let place = rng.usize(..bytes.len());
+            match rng.u8(..4) {
+                0 => drop(bytes.remove(place)),
+                1 => bytes.insert(place, rng.u8(..)),
+                2 => bytes.truncate(place.max(1)),
+                _ => bytes[place] = rng.u8(..),
+            }
+        }
+        let damaged = String::from_utf8_lossy(&bytes).into_owned();
+        match SigningKey::read(&damaged, None) {
+            Ok(key) => {
+                read += 1;
+                assert!(matches!(key.sign(b"signed"), Ok(_) | Err(KeyError::Damaged)), "{damaged}");
+            }
+            Err(error) => {
+                refused += 1;
+                let shown = format!("{error} {error:?}");
+                let secret = &number(&rsa(), "d");
+                for part in [BASE64URL.encode(secret), STANDARD.encode(secret), damaged] {
+                    let part: String = part.chars().skip(40).take(12).collect();
+                    assert!(part.len() < 12 || !shown.contains(&part), "{shown}");
+                }
+            }
+        }
+    }
+    assert!(read > 300 && refused > 300, "{read} read, {refused} refused");
+}
