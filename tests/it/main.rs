@@ -50,6 +50,8 @@ mod plain;
 mod plugins;
 /// The progress of a fleet on terminals, and in pipes.
 mod progress;
+/// What a person can do at a question besides answering it.
+mod questions;
 /// `flowswap record` and `flowswap replay`.
 mod recording;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.

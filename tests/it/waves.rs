@@ -181,7 +181,7 @@ fn a_person_types_the_number_of_tenants_that_can_begin() {
     let lab = lab(24, configured);
     lab.plan().expect(0);
     let mut terminal = Terminal::start(command(lab.dir(), &["apply", "plan.json"]));
-    terminal.await_words("Migrate 21 tenants? Type 21 to confirm");
+    terminal.await_words("Migrate 21 tenants of the wave `canary`? Type 21 to confirm");
     terminal.enter("20");
     assert_eq!(terminal.finish().0, 5);
 }

@@ -1,10 +1,8 @@
 //! What a person types. Every question on a terminal is asked here, because nothing that was typed before a question appeared may
 //! answer it: a `y` that was meant for an earlier question would start hundreds of tenants.
-//!
-//! If stdin is no terminal, the answers are in a pipe or a file. Then nothing is discarded.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, IsTerminal},
     sync::OnceLock,
 };
 
@@ -12,95 +10,74 @@ use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 use crate::{
     display::text::{Text, text},
-    terminal::{OpenLine, can_redraw, columns_of_stderr, for_people, say_always},
+    terminal::{OpenLine, columns_of_stderr, for_people, say_always},
 };
 
 /// Room for what follows a question: ` [y/N] `, or the number of tenants.
 const ANSWER: usize = 8;
 
-/// Asks a question that `y` answers. Enter alone means no.
-pub(crate) fn confirm(question: &Text) -> io::Result<bool> {
-    let prompt = begin(question);
-    if !can_redraw() {
-        let answer = read_line(&text!("{} [y/N]", prompt))?.to_ascii_lowercase();
-        return Ok(matches!(answer.as_str(), "y" | "yes"));
-    }
-    let answer = dialoguer::Confirm::new().with_prompt(prompt.into_string()).default(false).interact();
-    answer.map_err(|dialoguer::Error::IO(error)| error)
-}
-
-/// Asks for a word.
-pub(crate) fn read_word(question: &Text) -> io::Result<String> {
-    let prompt = begin(question);
-    if !can_redraw() {
-        return read_line(&prompt);
-    }
-    let input = dialoguer::Input::<String>::new().with_prompt(prompt.into_string()).allow_empty(true);
-    let typed = input.interact_text().map_err(|dialoguer::Error::IO(error)| error)?;
-    Ok(typed.trim().to_owned())
-}
-
 /// Asks for something that the screen must not show.
 pub(crate) fn read_hidden(question: &Text) -> io::Result<String> {
-    let prompt = begin(question).into_string();
+    discard_typed();
+    let prompt = for_people(question, columns_of_stderr().saturating_sub(ANSWER)).into_string();
     let typed = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true).interact();
     typed.map_err(|dialoguer::Error::IO(error)| error)
 }
 
-/// Prepares for a question, and shows all of its lines but the last, which is the prompt.
-fn begin(question: &Text) -> Text {
-    discard_typed();
-    let shown = for_people(question, columns_of_stderr().saturating_sub(ANSWER)).into_string();
-    let Some((before, last)) = shown.rsplit_once('\n') else { return Text::rendered(shown) };
-    say_always(&Text::rendered(before.to_owned()));
-    Text::rendered(last.to_owned())
-}
-
-/// Discards what the terminal has for flowswap and nobody has read yet.
+/// Discards what the terminal has for flowswap and nobody has read yet. The end of the input stays: it means that nobody is there.
 fn discard_typed() {
     #[cfg(unix)]
-    if io::stdin().is_terminal() {
+    if io::stdin().is_terminal() && !is_at_end() {
         use rustix::termios::{QueueSelector, tcflush};
         // If the terminal is gone, the question fails by itself.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
 }
 
-fn read_line(prompt: &Text) -> io::Result<String> {
-    let _open = OpenLine::begin(prompt);
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    OpenLine::end_by_enter();
-    Ok(answer.trim().to_owned())
+/// Whether the next read says that the input has ended.
+#[cfg(unix)]
+fn is_at_end() -> bool {
+    use rustix::{
+        event::{PollFd, PollFlags, Timespec, poll},
+        io::ioctl_fionread,
+    };
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    let is_readable = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0);
+    is_readable && ioctl_fionread(&stdin).is_ok_and(|bytes| bytes == 0)
 }
 
-/// Questions to the person while a run is at work. One conversation goes on at a time, and others wait for it.
+/// Questions to the person. One conversation goes on at a time, and others wait for it.
 ///
-/// The run may end a question that has no answer yet, because it saw the answer elsewhere, or because it was stopped. So one thread
-/// reads the keyboard until the process ends, and the screen stays in its usual mode.
-pub(crate) struct Conversation(MutexGuard<'static, mpsc::UnboundedReceiver<String>>);
+/// A question may end without an answer, because a run saw the answer elsewhere, or because the command was stopped. So a thread of
+/// its own reads each line. The terminal stays in its usual mode, in which Ctrl-C, Ctrl-D, and Ctrl-Z do what they always do.
+pub(crate) struct Conversation(MutexGuard<'static, Reader>);
 
-static LINES: OnceLock<Mutex<mpsc::UnboundedReceiver<String>>> = OnceLock::new();
+static READER: OnceLock<Mutex<Reader>> = OnceLock::new();
 
 impl Conversation {
     /// Begins one, once no other goes on.
     pub(crate) async fn begin() -> Self {
-        let begin = || {
-            // The thread would take what is there before anybody can discard it.
-            discard_typed();
-            Mutex::new(read_lines())
-        };
-        Self(LINES.get_or_init(begin).lock().await)
+        Self(READER.get_or_init(|| Mutex::new(Reader::start())).lock().await)
     }
 
-    /// Asks for a line. Returns `None` once stdin is closed.
+    /// Asks for a line. Asks again if the process was suspended meanwhile. Returns `None` once stdin is closed.
     pub(crate) async fn ask(&mut self, prompt: &Text) -> Option<String> {
-        discard_typed();
-        while self.0.try_recv().is_ok() {}
-        let _open = OpenLine::begin(&for_people(prompt, columns_of_stderr().saturating_sub(ANSWER)));
-        let line = self.0.recv().await?;
-        OpenLine::end_by_enter();
-        Some(line)
+        let mut resumes = Resumes::listen();
+        loop {
+            discard_typed();
+            self.0.begin_line();
+            let _open = OpenLine::begin(&for_people(prompt, columns_of_stderr().saturating_sub(ANSWER)));
+            tokio::select! {
+                biased;
+                () = resumes.next() => {}
+                line = self.0.end_line() => {
+                    let line = line?;
+                    OpenLine::end_by_enter();
+                    return Some(line);
+                }
+            }
+        }
     }
 
     /// Asks until the answer is yes or no. Without an answer, it is no.
@@ -117,14 +94,73 @@ impl Conversation {
     }
 }
 
-fn read_lines() -> mpsc::UnboundedReceiver<String> {
-    let (sender, lines) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
+/// Tells when the process goes on after it was suspended, as by Ctrl-Z and `fg`.
+struct Resumes {
+    #[cfg(unix)]
+    signals: Option<tokio::signal::unix::Signal>,
+}
+
+impl Resumes {
+    fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let kind = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+            Self { signals: signal(kind).ok() }
         }
-    });
-    lines
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signals) = &mut self.signals {
+            signals.recv().await;
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// Reads stdin, and only while a question is open: other programs, such as `ssh-keygen`, read the same terminal.
+struct Reader {
+    /// Each asks for a line.
+    requests: std::sync::mpsc::Sender<()>,
+    lines: mpsc::UnboundedReceiver<String>,
+    /// Whether a line was asked for and has not come.
+    is_reading: bool,
+}
+
+impl Reader {
+    fn start() -> Self {
+        let (requests, requested) = std::sync::mpsc::channel();
+        let (sender, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            let read = |()| io::stdin().lines().next()?.ok();
+            for line in requested.into_iter().map_while(read) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { requests, lines, is_reading: false }
+    }
+
+    /// Reads a line that nobody has typed yet.
+    fn begin_line(&mut self) {
+        while self.lines.try_recv().is_ok() {
+            self.is_reading = false;
+        }
+        if !self.is_reading {
+            // Without the thread, there is no line.
+            self.is_reading = self.requests.send(()).is_ok();
+        }
+    }
+
+    /// The line, once there is one. `None` once stdin is closed.
+    async fn end_line(&mut self) -> Option<String> {
+        let line = self.lines.recv().await;
+        self.is_reading = false;
+        line
+    }
 }

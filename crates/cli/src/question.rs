@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use crate::{
+    context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
-    keyboard,
-    terminal::Terminal,
+    keyboard::Conversation,
 };
 
 /// What a person is asked before flowswap acts.
@@ -36,36 +36,45 @@ impl Question {
         Self { typed: Some(tenants), ..self }
     }
 
-    /// Shows what is about to happen and asks for confirmation. Without a terminal, the user must pass `--yes`.
-    pub(crate) fn ask(&self, terminal: Terminal, what: &Text, yes: bool) -> Result<(), Failure> {
+    /// Shows what is about to happen and asks for confirmation. Without a terminal, the user must pass `--yes`. Ctrl-C means no.
+    pub(crate) async fn ask(&self, context: &Context, what: &Text, yes: bool) -> Result<(), Failure> {
         if yes {
-            terminal.say(what);
+            context.terminal.say(what);
             return Ok(());
         }
         // The question makes no sense without this, so `--quiet` does not apply.
-        terminal.say_always(what);
+        context.terminal.say_always(what);
         if !io::stdin().is_terminal() {
             let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
             return Err(failure.hint("read what will happen, then pass `--yes`"));
         }
-        match self.read_answer() {
-            Ok(true) => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask for confirmation")(error)),
-            Ok(false) => Err(unconfirmed().hint_if(self.typed.map(|number| format!("to confirm, type {number}")))),
-            // Ctrl-C at the question means no.
-            Err(_) => Err(unconfirmed()),
+        let answer = tokio::select! {
+            biased;
+            () = context.stop.stopped() => None,
+            answer = self.read_answer() => answer,
+        };
+        match (answer, self.typed) {
+            (Some(true), _) => Ok(()),
+            (Some(false), Some(number)) => Err(unconfirmed().hint(format!("to confirm, type {number}"))),
+            (Some(false) | None, _) => Err(unconfirmed()),
         }
     }
 
-    fn read_answer(&self) -> io::Result<bool> {
-        match self.typed {
-            None => keyboard::confirm(&text!("{}", self.text)),
-            Some(number) => {
-                let typed = keyboard::read_word(&text!("{} Type {} to confirm", self.text, number))?;
-                Ok(typed == number.to_string())
-            }
-        }
+    /// Whether the answer is yes. `None` if there is none.
+    async fn read_answer(&self) -> Option<bool> {
+        let prompt = match self.typed {
+            None => text!("{} [y/N]", self.text),
+            Some(number) => text!("{} Type {} to confirm:", self.text, number),
+        };
+        let line = Conversation::begin().await.ask(&prompt).await?;
+        let line = line.trim();
+        Some(self.typed.map_or_else(|| is_yes(line), |number| line == number.to_string()))
     }
+}
+
+/// Whether somebody typed yes, in any case.
+fn is_yes(line: &str) -> bool {
+    line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes")
 }
 
 fn unconfirmed() -> Failure {

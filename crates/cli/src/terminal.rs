@@ -214,6 +214,11 @@ impl OpenLine {
         Self
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_open() -> bool {
+        LINE_IS_OPEN.load(Ordering::Relaxed)
+    }
+
     /// The person pressed Enter, and that ended the line.
     pub(crate) fn end_by_enter() {
         LINE_IS_OPEN.store(false, Ordering::Relaxed);

@@ -117,10 +117,13 @@ impl Reader {
         self.check_keys(table, &KEYS, "`[[wave]]`");
         let name = table.get("name").and_then(|entry| entry.node.as_text());
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-        let Some(name) = name.filter(|name| !name.is_empty() && name.chars().all(is_plain)) else {
+        // The name follows `--wave`, where a dash begins an option.
+        let is_valid = |name: &str| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_plain);
+        let Some(name) = name.filter(|name| is_valid(name)) else {
             let at = table.get("name").map_or(node.at, |entry| entry.node.at);
             let error = Diagnostic::new("a wave has no valid `name`");
-            self.refuse(error.at(at, "expected lowercase letters, digits, `.`, `_`, and `-`, such as \"canary\""));
+            let error = error.at(at, "expected lowercase letters, digits, `.`, `_`, and `-`, such as \"canary\"");
+            self.refuse(error.help("start with a letter or a digit"));
             return None;
         };
         let pick = match table.get("pick") {

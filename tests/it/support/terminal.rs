@@ -80,7 +80,7 @@ impl Terminal {
 
     /// Types a line.
     pub(crate) fn enter(&mut self, line: &str) {
-        self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.press(format!("{line}\n").as_bytes());
     }
 
     /// Types a line once the terminal no longer shows what is typed.
@@ -94,14 +94,23 @@ impl Terminal {
         self.enter(line);
     }
 
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+
+    /// Sends a signal to the binary.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Presses Ctrl-C: the terminal shows it, and the binary gets the signal. In between, the terminal discards what nobody has read
     /// yet, so the signal has to wait.
     #[track_caller]
     pub(crate) fn interrupt(&mut self) {
-        self.keyboard.write_all(b"\x03").unwrap();
+        self.press(b"\x03");
         self.await_words("^C");
-        let child = Pid::from_child(&self.child);
-        kill_process(child, Signal::INT).unwrap();
+        self.signal(Signal::INT);
     }
 
     /// Waits for the end. Returns the exit code and everything that was on the screen.

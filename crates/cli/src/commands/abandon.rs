@@ -67,7 +67,7 @@ pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) 
         what += "\n";
     }
     let question = format!("End the rollback of {}, and keep the new client?", display::tenants(names.len()));
-    Question::about(names.len(), question).ask(context.terminal, &what.trim_end(), args.yes)?;
+    Question::about(names.len(), question).ask(context, &what.trim_end(), args.yes).await?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

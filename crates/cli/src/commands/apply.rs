@@ -75,8 +75,9 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         summary += approvals.summarize();
     }
     if !meant.is_empty() {
-        let question = Question::about(meant.len(), format!("Migrate {}?", display::tenants(meant.len())));
-        question.ask(context.terminal, &summary, args.yes)?;
+        let whom = text!("{}{}", display::tenants(meant.len()), stage::name_waves(&stages, &meant));
+        let question = Question::about(meant.len(), format!("Migrate {}?", whom.into_string()));
+        question.ask(context, &summary, args.yes).await?;
     }
     // Somebody may have withdrawn an approval while the question was open.
     let approvals = if args.yes { approvals } else { Approvals::read(&config, &args.file.plan, &plan)? };

@@ -25,7 +25,7 @@ use crate::{
     signing,
 };
 
-pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let path = &args.file.plan;
     let plan = plan::read(path)?;
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
-    Question::about(0, "Approve this?").ask(context.terminal, &describe(plan, &approvals, &classes), args.yes)?;
+    Question::about(0, "Approve this?").ask(context, &describe(plan, &approvals, &classes), args.yes).await?;
     let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
     let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;

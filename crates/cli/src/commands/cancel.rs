@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     };
     context.terminal.report(&doing, || {
         text!(
-            "stopped `flowswap {}`; what it had begun is done\nnext: flowswap status, or flowswap resume\n",
+            "stopped `flowswap {}`; the steps that it had begun are done\nnext: flowswap status, or flowswap resume\n",
             doing.command
         )
     })?;

@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
     let chosen = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
-    chosen.ask(context, "Confirm the run sheets of", args.yes)?;
+    chosen.ask(context, "Confirm the run sheets of", args.yes).await?;
     let names = chosen.names;
     let note = args.note.as_ref().map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     match context.ports_or_door(&config, context.progress()).await? {

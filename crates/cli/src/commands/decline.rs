@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
     selection::require(&args.select, false, "name them; list those that wait: flowswap next")?;
     let config = context.load_config()?;
     let chosen = with_open_sheets(&config, &*read_logbook(&config).await?, &args.select).await?;
-    chosen.ask(context, "Decline the run sheets of", args.yes)?;
+    chosen.ask(context, "Decline the run sheets of", args.yes).await?;
     let names = chosen.names;
     let reason = args.reason.trim();
     let declined: Vec<Report> = match context.ports_or_door(&config, context.progress()).await? {

@@ -68,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         }
         _ => Question::about(names.len(), format!("Retire the legacy clients of {tenants}?")),
     };
-    question.ask(context.terminal, &what.trim_end(), args.started.yes)?;
+    question.ask(context, &what.trim_end(), args.started.yes).await?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

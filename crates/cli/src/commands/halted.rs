@@ -69,7 +69,13 @@ fn tell_rest(summary: &Summary, goal: Goal) -> String {
         ),
     };
     // `resume` leaves out what failed: a run has ended its work there.
-    format!("{safe}. Then run the same command again; `flowswap resume` continues only those that were not started")
+    let is_unread = |(_, outcome): &(String, Outcome)| matches!(outcome, Outcome::Unread { .. });
+    let resumed = if summary.outcomes.iter().any(is_unread) {
+        "those that were not started or could not be read"
+    } else {
+        "those that were not started"
+    };
+    format!("{safe}. Then run the same command again; `flowswap resume` continues only {resumed}")
 }
 
 fn count(summary: &Summary, ending: Ending) -> usize {

@@ -211,6 +211,7 @@ fn describe(entry: &Entry) -> Option<String> {
             let builds: Vec<_> = plugins.iter().map(build).collect();
             if builds.is_empty() { "started".to_owned() } else { format!("started, with {}", builds.join(" and ")) }
         }
+        Entry::Refused { reasons, unread: true, .. } => format!("inconclusive: {}", reasons.join("; ")),
         Entry::Refused { reasons, .. } => format!("refused: {}", reasons.join("; ")),
         Entry::Skipped { reason, .. } => format!("skipped: {reason}"),
         Entry::GivenUp { goal, .. } => format!("gave up the unfinished `{}`", goal.entered_as()),

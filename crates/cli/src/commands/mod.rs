@@ -24,6 +24,7 @@ mod give_up;
 mod halted;
 mod history;
 mod init;
+mod joint;
 mod next;
 mod notify;
 mod outstanding;
@@ -86,7 +87,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure>
         Command::Plan(args) => plan::run(context, &args).await,
         Command::Show(args) => show::run(context, &args).await,
         Command::Diff(args) => diff::run(context, &args),
-        Command::Approve(args) => approve::run(context, &args),
+        Command::Approve(args) => approve::run(context, &args).await,
         Command::Approvals(file) => approvals::run(context, &file),
         Command::Apply(args) => apply::run(context, &args).await,
         Command::Resume(args) => resume::run(context, &args).await,

@@ -96,6 +96,8 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
 fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp) -> Row {
     let Task { kind, commands, reason } = task;
     let question = tenant.work.as_ref().and_then(|work| work.question.as_ref());
+    let is_of_refusal = matches!(kind, Kind::Approve | Kind::Refused | Kind::Unread);
+    let refused_at = tenant.refusal.as_ref().filter(|_| is_of_refusal).map(|refusal| refusal.at);
     let claims = question.map(|question| {
         question.claims.iter().map(|claim| Statement::claim(&question.step, claim)).collect::<Vec<_>>()
     });
@@ -105,7 +107,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp
         step: question.map(|question| question.step.clone()).or_else(|| tenant.step.clone()),
         direction: question.map_or(tenant.direction, |question| question.direction),
         owner: question.map_or_else(|| config.owner.clone(), |question| question.owner.clone()),
-        since: question.map_or(tenant.since, |question| question.since),
+        since: question.map_or_else(|| refused_at.unwrap_or(tenant.since), |question| question.since),
         deadline: question.map(|question| question.deadline),
         overdue: question.is_some_and(|question| question.deadline < now),
         claims: claims.unwrap_or_default(),

@@ -76,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     }
     what += "flowswap migrates each of them and proves it. Then it rolls each back and proves that.\n";
     let question = Question::about(names.len(), format!("Rehearse {}?", display::tenants(names.len())));
-    question.ask(context.terminal, &what.trim_end(), args.yes)?;
+    question.ask(context, &what.trim_end(), args.yes).await?;
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
     };
     let text = format!("Record that this step is {stands}?");
     let described = Text::join(stuck.iter().map(|(name, tenant)| stuck::describe(name, tenant)), "\n\n");
-    Question::about(stuck.len(), text).ask(context.terminal, &described, args.yes)?;
+    Question::about(stuck.len(), text).ask(context, &described, args.yes).await?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         lost.extend(open.remove(&name).map(|(_, intent)| (name, intent.goal)));
     }
     let question = Question::about(open.len(), format!("Continue {}?", display::tenants(open.len())));
-    question.ask(context.terminal, &describe(&open).trim_end(), args.yes)?;
+    question.ask(context, &describe(&open).trim_end(), args.yes).await?;
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
     let held = find_held(&known.iter().filter(|(name, _)| !open.contains_key(*name)).copied().collect::<Vec<_>>());
@@ -153,7 +153,12 @@ fn describe_held(held: &BTreeMap<&str, Vec<&str>>) -> Text {
     let line = |(path, names): (&&str, &Vec<&str>)| {
         let (subject, names) = (causes::subject(names), causes::list_names(names));
         let path = quoted(Path::new(*path));
-        text!("not begun yet: {}{} of later waves; go on with: flowswap apply {}\n", subject, names, path)
+        text!(
+            "not begun yet: {}{} of later waves; go on, or see what they wait for: flowswap apply {}\n",
+            subject,
+            names,
+            path
+        )
     };
     held.iter().map(line).collect()
 }
@@ -183,7 +188,7 @@ async fn give_up_unreached(
         return started::report_no_tenants(context, "there is nothing else to give up");
     }
     let question = Question::about(open.len(), format!("Give this up for {}?", display::tenants(open.len())));
-    question.ask(context.terminal, &describe(&open).trim_end(), yes)?;
+    question.ask(context, &describe(&open).trim_end(), yes).await?;
     let unreached: Vec<_> = open.into_iter().map(|(name, (_, intent))| (name, intent.goal)).collect();
     give_up(context, config, &unreached).await?;
     let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();

@@ -74,7 +74,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     what += describe_unreached(&unreached, each);
     let count = names.len() + unreached.len();
     let question = Question::about(count, format!("Roll {} back?", display::tenants(count)));
-    question.ask(context.terminal, &what.trim_end(), args.started.yes)?;
+    question.ask(context, &what.trim_end(), args.started.yes).await?;
 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);

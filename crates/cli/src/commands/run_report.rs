@@ -1,13 +1,12 @@
 //! The end of a run, for a person and for scripts. A person reads only what needs somebody, by cause, and one line of counts.
 
-use std::collections::BTreeSet;
-
 use flowswap_engine::{Direction, Ending, FailureBudget, Goal, Outcome, Overview, RunId, Summary, TenantState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     halted::{self, Stopped},
+    joint::{self, RESUME},
     status,
 };
 use crate::{
@@ -67,8 +66,6 @@ pub(super) struct Row {
     is_left: bool,
 }
 
-const RESUME: &str = "flowswap resume";
-
 impl Report {
     /// What a run did, without the commands that come next.
     pub(super) fn of(run: RunId, summary: &Summary, budget: FailureBudget, goal: Goal) -> Self {
@@ -91,10 +88,16 @@ impl Report {
         let mut text = if each { self.table() + "\n" } else { self.show_causes() };
         text += text!("{}\n", count(self.tenants.iter().map(Row::word)));
         text += halted::show(&self.stopped);
-        let left: Vec<&str> = self.tenants.iter().filter(|row| row.is_left).map(|row| row.name.as_str()).collect();
+        let left: Vec<&Row> = self.tenants.iter().filter(|row| row.is_left).collect();
         if !left.is_empty() {
-            let command = if let [name] = left.as_slice() { format!("{RESUME} {name}") } else { RESUME.to_owned() };
-            text += text!("stopped with {} left\nnext: {}\n", display::tenants(left.len()), command);
+            let command =
+                if let [row] = left.as_slice() { format!("{RESUME} {}", row.name) } else { RESUME.to_owned() };
+            let waiting = left.iter().filter(|row| row.outcome == "skipped").count();
+            let parts = match left.len() - waiting {
+                0 => text!("none of them started"),
+                begun => text!("{} in the middle of its steps, {} not started", begun, waiting),
+            };
+            text += text!("stopped with {} left: {}\nnext: {}\n", display::tenants(left.len()), parts, command);
         }
         text
     }
@@ -128,7 +131,8 @@ impl Report {
             if !note.is_empty() {
                 text += text!("  {}\n", causes::name_tenants(note, &names));
             }
-            if let Some(command) = command_for(&group.items) {
+            let commands = group.items.iter().filter_map(|row| Some((row.name.as_str(), row.command.as_deref()?)));
+            if let Some(command) = joint::join(&commands.collect::<Vec<_>>()) {
                 text += text!("  next: {}\n", command);
             }
             text += "\n";
@@ -142,7 +146,7 @@ impl Row {
         let (outcome, state, reason, changes) = match outcome.clone() {
             Outcome::Ended { state, reason } => ("ended", Some(state), reason, Vec::new()),
             Outcome::Unneeded { state, reason } => ("already-done", Some(state), Some(reason), Vec::new()),
-            Outcome::Unapproved { reason } => ("refused", None, None, vec![reason]),
+            Outcome::Unapproved { reason } | Outcome::Unread { reason } => ("refused", None, None, vec![reason]),
             Outcome::Refused { changes } => ("refused", None, None, changes),
             Outcome::Skipped { reason } => ("skipped", None, Some(reason), Vec::new()),
         };
@@ -157,10 +161,7 @@ impl Row {
         self.next = match self.outcome {
             "skipped" if is_open => Some(format!("{RESUME} {name}")),
             "ended" if is_open && interrupted => Some(format!("{RESUME} {name}")),
-            // The same plan can be carried out once the side can be read.
-            "refused" if goal == Goal::Swapped && is_configured && !self.is_unread() => {
-                tenant.and_then(|tenant| way_on(&name, tenant))
-            }
+            "refused" if goal == Goal::Swapped && is_configured => tenant.and_then(|tenant| way_on(&name, tenant)),
             _ => None,
         }
         .map(full_command::of);
@@ -171,10 +172,6 @@ impl Row {
             _ => status::next_command(&name, tenant?),
         };
         self.command = self.next.clone().or_else(|| of_state().map(full_command::of));
-    }
-
-    fn is_unread(&self) -> bool {
-        self.changes.iter().any(|change| change.starts_with("could not read the "))
     }
 
     /// Whether the run is not done with the tenant, for another reason than that it was stopped.
@@ -214,39 +211,6 @@ impl Row {
 fn way_on(name: &str, tenant: &Overview) -> Option<String> {
     let is_started = tenant.plan.is_some() && tenant.direction == Direction::Forward && !tenant.waits_for_rollback();
     status::next_command(name, tenant).filter(|_| !is_started)
-}
-
-/// A command for this many tenants names each of them.
-const MOST_NAMES: usize = 8;
-
-/// The one command that helps all these tenants. Where each needs another, `flowswap status` shows them.
-fn command_for(rows: &[&Row]) -> Option<String> {
-    let commands: BTreeSet<&str> = rows.iter().filter_map(|row| row.command.as_deref()).collect();
-    let all: Vec<&str> = rows.iter().filter(|row| row.command.is_some()).map(|row| row.name.as_str()).collect();
-    let is =
-        |command: fn(&str) -> String| rows.iter().all(|row| row.command == Some(full_command::of(command(&row.name))));
-    match commands.first() {
-        None => None,
-        Some(only) if commands.len() == 1 => Some((*only).to_owned()),
-        Some(_) if is(|name| format!("{RESUME} {name}")) => Some(RESUME.to_owned()),
-        Some(_) if is(|name| format!("flowswap stuck {name}")) => Some("flowswap stuck".to_owned()),
-        Some(_) if is(|name| format!("flowswap sheet {name}")) => Some("flowswap next".to_owned()),
-        Some(_) if is(|name| status::plan_again(&[name])) => Some(status::plan_again(&all)),
-        Some(_) if all.len() <= MOST_NAMES => {
-            let for_all = |row: &&Row| replace_name(row.command.as_deref()?, &row.name, &all.join(" "));
-            let joined: BTreeSet<Option<String>> = rows.iter().map(for_all).collect();
-            let only = joined.first().filter(|_| joined.len() == 1).cloned().flatten();
-            only.or_else(|| Some("flowswap status".to_owned()))
-        }
-        Some(_) => Some("flowswap status".to_owned()),
-    }
-}
-
-/// A command with other names in the place of a name.
-fn replace_name(command: &str, name: &str, names: &str) -> Option<String> {
-    let words: Vec<&str> = command.split(' ').collect();
-    let at = words.iter().rposition(|word| *word == name)?;
-    Some([&words[..at], &[names], &words[at + 1..]].concat().join(" "))
 }
 
 #[cfg(test)]
@@ -321,26 +285,5 @@ mod tests {
         stopped with 1 tenant left
         next: flowswap resume b
         ");
-    }
-
-    #[test]
-    fn one_command_helps_all_tenants_of_a_cause() {
-        let table: [(&[&str], &str); 7] = [
-            (&["flowswap apply p", "flowswap apply p"], "flowswap apply p"),
-            (&["flowswap rollback a", "flowswap rollback b"], "flowswap rollback a b"),
-            (&["flowswap finalize a --purge", "flowswap finalize b --purge"], "flowswap finalize a b --purge"),
-            (&["flowswap sheet a", "flowswap sheet b"], "flowswap next"),
-            (&["flowswap plan a -o a.json", "flowswap plan b -o b.json"], "flowswap plan a b -o NEW.json"),
-            (&["flowswap resume a", "flowswap resume b"], "flowswap resume"),
-            (&["flowswap apply p", "flowswap apply q"], "flowswap status"),
-        ];
-        for (commands, expect) in table {
-            let rows: Vec<Row> = ["a", "b"]
-                .iter()
-                .zip(commands)
-                .map(|(name, it)| row(name, ended(TenantState::Failed, None), Some(it)))
-                .collect();
-            assert_eq!(command_for(&rows.iter().collect::<Vec<_>>()).as_deref(), Some(expect));
-        }
     }
 }

@@ -106,12 +106,13 @@ pub(crate) struct WithSheets {
 
 impl WithSheets {
     /// Asks before something is said about tenants whose names the person did not write, or about many.
-    pub(crate) fn ask(&self, context: &Context, what: &str, yes: bool) -> Result<(), Failure> {
+    pub(crate) async fn ask(&self, context: &Context, what: &str, yes: bool) -> Result<(), Failure> {
         let count = self.names.len();
-        let text = format!("{what} {}?", tenants(count));
-        let question =
-            Some(question::Question::about(count, text)).filter(|question| !self.is_written || question.is_typed());
-        question.map_or(Ok(()), |question| question.ask(context.terminal, &text!("{}", self.names.join(", ")), yes))
+        let question = question::Question::about(count, format!("{what} {}?", tenants(count)));
+        if self.is_written && !question.is_typed() {
+            return Ok(());
+        }
+        question.ask(context, &text!("{}", self.names.join(", ")), yes).await
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_config::find_nearest;
-use flowswap_engine::{Clock, Course, Gate, Overview, Plan, PlanFile, Requirement, TenantState, Time, Wave};
+use flowswap_engine::{Clock, Course, Direction, Gate, Overview, Plan, PlanFile, Requirement, TenantState, Time, Wave};
 use flowswap_host::quoted;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    rehearse,
+    joint, rehearse,
     status::{next_command, plan_again},
 };
 use crate::{
@@ -68,16 +68,22 @@ pub(super) fn within_reach<'s>(
     known: &BTreeMap<String, Overview>,
     args: &ApplyArgs,
 ) -> BTreeSet<&'s String> {
-    // At best, every wave ends with all of its tenants swapped.
+    // What was rolled back must be planned again, and what is on its way back must arrive.
+    let is_refused = |tenant: &Overview| {
+        tenant.taken_back.contains(&plan.head().digest)
+            || (tenant.plan.is_some() && tenant.direction == Direction::Back && !tenant.is_swapped_for_good())
+    };
+    // At best, every wave ends with all of its other tenants swapped.
     let mut at_best = known.clone();
     let mut reached = BTreeSet::new();
     for (index, stage) in stages.iter().enumerate() {
         if !stage.is_done(&at_best) && stage.hold(plan, &stages[..index], &at_best, args).is_some() {
             break;
         }
-        let is_left = |name: &&String| known.get(*name).is_none_or(|tenant| !tenant.is_swapped_for_good());
+        let is_over = |tenant: &Overview| tenant.is_swapped_for_good() || is_refused(tenant);
+        let is_left = |name: &&String| !known.get(*name).is_some_and(is_over);
         reached.extend(stage.names.iter().filter(is_left));
-        for name in &stage.names {
+        for name in stage.names.iter().filter(|name| !known.get(*name).is_some_and(is_refused)) {
             let tenant = at_best.entry(name.clone()).or_insert_with(|| Overview::unplanned(SystemClock.now()));
             tenant.rehearsal = None;
             if !tenant.state.is_swapped_or_later() {
@@ -87,6 +93,18 @@ pub(super) fn within_reach<'s>(
         }
     }
     reached
+}
+
+/// The waves in which these tenants are, as `` of the wave `canary` ``. Nothing if the plan has no waves.
+pub(super) fn name_waves(stages: &[Stage<'_>], tenants: &BTreeSet<&String>) -> String {
+    let begins = |stage: &&Stage<'_>| stage.names.iter().any(|name| tenants.contains(name));
+    let waves = stages.iter().filter(begins).filter_map(|stage| Some(format!("`{}`", stage.wave?.1.name)));
+    match waves.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [only] => format!(" of the wave {only}"),
+        [first, second] => format!(" of the waves {first} and {second}"),
+        more => format!(" of {} waves", more.len()),
+    }
 }
 
 /// Why the first stage that is left does not begin.
@@ -179,12 +197,16 @@ impl Stage<'_> {
     }
 }
 
-/// The command for the first of the tenants of earlier waves that the same plan does not take any further.
+/// The command for the tenants of earlier waves that the same plan does not take any further.
 fn catch_up(gate: &Gate, known: &BTreeMap<String, Overview>, args: &ApplyArgs) -> Option<String> {
     let Gate::Behind(behind) = gate else { return None };
     let same = full_command::of(apply(args));
-    let commands = behind.iter().filter_map(|(name, _)| next_command(name, known.get(name)?)).map(full_command::of);
-    commands.into_iter().find(|command| *command != same)
+    let commands = behind.iter().filter_map(|(name, _)| {
+        let command = full_command::of(next_command(name, known.get(name)?)?);
+        (command != same).then_some((name.as_str(), command))
+    });
+    let commands: Vec<(&str, String)> = commands.collect();
+    joint::join(&commands.iter().map(|(name, command)| (*name, command.as_str())).collect::<Vec<_>>())
 }
 
 /// The command that goes on with the plan.

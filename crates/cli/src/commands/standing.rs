@@ -27,7 +27,7 @@ pub(crate) fn exit_of(tenant: &Overview) -> Exit {
 }
 
 fn exit_of_refusal(refusal: &Refusal) -> Exit {
-    if refusal.is_skipped { Exit::NeedsPerson } else { Exit::Refused }
+    if refusal.is_final() { Exit::Refused } else { Exit::NeedsPerson }
 }
 
 /// The exit code of several tenants: that of the one that needs most attention.
@@ -61,16 +61,16 @@ mod tests {
     #[test]
     fn a_tenant_that_needs_nothing_counts_as_done() {
         let unplanned = Overview::unplanned(Timestamp::UNIX_EPOCH);
-        let refused = |is_skipped| {
-            let (goal, reasons) = (flowswap_engine::Goal::Retired, Vec::new());
-            Some(Refusal { at: Timestamp::UNIX_EPOCH, goal, reasons, is_skipped, is_unapproved: false })
-        };
+        let of = Refusal::new(Timestamp::UNIX_EPOCH, flowswap_engine::Goal::Retired, Vec::new());
+        let refused = |is_skipped| Some(Refusal { is_skipped, ..of.clone() });
+        let unread = Some(Refusal { is_unread: true, ..of.clone() });
         let swapped = Overview { state: TenantState::Swapped, ..unplanned.clone() };
         let table = [
             (Overview { verdict: Some(Verdict::Migrated), ..unplanned.clone() }, Exit::Done),
             (Overview { verdict: Some(Verdict::Blocked), ..unplanned }, Exit::NeedsPerson),
             (Overview { refusal: refused(true), ..swapped.clone() }, Exit::NeedsPerson),
             (Overview { refusal: refused(false), ..swapped.clone() }, Exit::Refused),
+            (Overview { refusal: unread, ..swapped.clone() }, Exit::NeedsPerson),
             (swapped, Exit::Done),
         ];
         for (tenant, expect) in &table {

@@ -162,6 +162,9 @@ fn verb(refusal: &Refusal) -> &'static str {
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
+
+/// Shows every tenant, each with its own command.
+pub(crate) const COMMAND: &str = "flowswap status";
 /// A command with more names is hard to read.
 const MANY: usize = 8;
 
@@ -203,7 +206,7 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
     if refusal.is_some_and(|refusal| refusal.is_unapproved) {
         return tenant.plan_path.as_deref().map(|path| format!("flowswap approvals {}", quoted(path.as_ref())));
     }
-    let is_outdated = refusal.is_some_and(|refusal| !refusal.is_skipped);
+    let is_outdated = refusal.is_some_and(Refusal::is_final);
     if tenant.intent.is_some() && !is_outdated {
         return Some(format!("flowswap resume {name}"));
     }

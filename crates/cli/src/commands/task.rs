@@ -1,7 +1,7 @@
 //! What a person must do for a tenant, and with which commands. A tenant that needs only time has no task.
 
 use flowswap_contract::EvidenceResult;
-use flowswap_engine::{EVIDENCE_RULES, Overview, Question, RULES, Severity, TenantHistory, TenantState, Work};
+use flowswap_engine::{EVIDENCE_RULES, Overview, Question, RULES, Refusal, Severity, TenantHistory, TenantState, Work};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Approve,
     /// The last run refused the tenant.
     Refused,
+    /// The last run could not read a side.
+    Unread,
     /// It waits without a run sheet, or its rehearsal is to be rolled back.
     Continue,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Task {
 impl Kind {
     /// All of them, in the order of the table.
     #[cfg(test)]
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::RunSheet,
         Self::Confirm,
         Self::Decide,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Declined,
         Self::Approve,
         Self::Refused,
+        Self::Unread,
         Self::Continue,
     ];
 
@@ -64,6 +67,7 @@ impl Kind {
             Self::Declined => "ask again or roll back",
             Self::Approve => "approve the plan",
             Self::Refused => "see why the last run refused it",
+            Self::Unread => "see why flowswap could not read it",
             Self::Continue => "continue it",
         }
     }
@@ -94,7 +98,11 @@ pub(crate) fn find_task(name: &str, tenant: &TenantHistory) -> Option<Task> {
             task(Kind::Decide, vec![format!("flowswap stuck {name}")], reason)
         }
         (_, Some(refusal)) => {
-            let kind = if refusal.is_unapproved { Kind::Approve } else { Kind::Refused };
+            let kind = match refusal {
+                Refusal { is_unapproved: true, .. } => Kind::Approve,
+                Refusal { is_unread: true, .. } => Kind::Unread,
+                _ => Kind::Refused,
+            };
             task(kind, next(), Some(refusal.reasons.join("; ")))
         }
         // Any other step that fails in doubt leaves its tenant stuck.

@@ -67,4 +67,19 @@ pub struct Refusal {
     /// Not enough people approved the plan for the tenant. Once they have, the same plan can be carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_unapproved: bool,
+    /// A side could not be read. Once it can be, the same plan can be carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unread: bool,
+}
+
+impl Refusal {
+    /// The run refused the tenant, because something is not as the plan needs it.
+    pub fn new(at: Timestamp, goal: Goal, reasons: Vec<String>) -> Self {
+        Self { at, goal, reasons, is_skipped: false, is_unapproved: false, is_unread: false }
+    }
+
+    /// Whether nothing can be done with the same plan any more.
+    pub fn is_final(&self) -> bool {
+        !(self.is_skipped || self.is_unread)
+    }
 }

@@ -1,6 +1,8 @@
 //! What a list of tenants shows of each. It is small, so a command that lists ten thousand tenants need not know what was
 //! ever done for them.
 
+use std::collections::BTreeSet;
+
 use flowswap_contract::{Phase, Step};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct Overview {
     /// The digest of the plan of the current work. `None` if no work was started, or if it was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// The digests of plans that were carried out and rolled back. They cannot be carried out again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken_back: BTreeSet<String>,
     /// The org of the current work: the provider's plugin, and the domain that the org shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<(String, String)>,
@@ -132,6 +137,7 @@ impl TenantHistory {
             wave: self.wave.clone(),
             swapped_at: self.swapped_at,
             plan: work.map(|work| work.plan.clone()),
+            taken_back: self.taken_back.iter().cloned().collect(),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),

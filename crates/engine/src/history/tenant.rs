@@ -133,15 +133,14 @@ impl TenantHistory {
                 self.intend(*goal, plan, part.as_ref(), run, at)?;
                 self.intend_rehearsal(*goal, plan, *rehearsal)?;
             }
-            Entry::Refused { goal, reasons, unapproved } => {
-                let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
-                self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: false, is_unapproved });
+            Entry::Refused { goal, reasons, unapproved, unread } => {
+                let (is_unapproved, is_unread) = (*unapproved, *unread);
+                self.refuse(Refusal { is_unapproved, is_unread, ..Refusal::new(at, *goal, reasons.clone()) });
             }
             // A run that was stopped has nothing left to do for it, so nothing was missed.
             Entry::Skipped { goal, .. } if self.is_done_for(*goal) => {}
             Entry::Skipped { goal, reason } => {
-                let reasons = vec![reason.clone()];
-                self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: true, is_unapproved: false });
+                self.refuse(Refusal { is_skipped: true, ..Refusal::new(at, *goal, vec![reason.clone()]) });
             }
             Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.

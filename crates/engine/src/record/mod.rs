@@ -124,6 +124,10 @@ pub enum Entry {
         /// Not enough people approved the plan for the tenant. `false` in records from before there were approvals.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unapproved: bool,
+        /// A side could not be read, so nothing is known to be wrong with the tenant or the plan. `false` in records of earlier
+        /// versions, which do not tell.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unread: bool,
     },
     /// The run did not start on the tenant, because it was stopped or because of what happened to other tenants. Written since
     /// format 3.

@@ -190,7 +190,9 @@ impl Gate for Admission {
                 goes_on = async { self.operator.may_go_on(&pause).await } => goes_on,
             };
             if !goes_on {
-                return self.lock().halts.push((Scope::All, Halt::Inconclusive(pause)));
+                let halt = Halt::Inconclusive(pause);
+                self.events.emit(Event::StartsHalted { halt: halt.clone() });
+                return self.lock().halts.push((Scope::All, halt));
             }
         }
         self.events.emit(Event::StartsReleased);

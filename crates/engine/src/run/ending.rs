@@ -39,9 +39,8 @@ impl Ending {
     pub(super) fn of(outcome: &Outcome, cause: Option<&Cause>) -> Self {
         let is_inconclusive = cause.is_some_and(|cause| cause.inconclusive);
         match outcome {
-            Outcome::Ended { state: TenantState::Failed, .. } | Outcome::Refused { .. } if is_inconclusive => {
-                Self::Inconclusive
-            }
+            Outcome::Ended { state: TenantState::Failed, .. } if is_inconclusive => Self::Inconclusive,
+            Outcome::Unread { .. } => Self::Inconclusive,
             Outcome::Ended { state: TenantState::Failed | TenantState::Stuck, .. } => Self::Failed,
             Outcome::Ended {
                 state: TenantState::Waiting | TenantState::Soaking | TenantState::RollingBack, ..

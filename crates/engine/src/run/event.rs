@@ -48,7 +48,7 @@ pub enum Event {
         by: Actor,
     },
     /// The run starts no further tenants until those at work have ended, because flowswap could not tell about two of them. Then it
-    /// asks a person.
+    /// asks a person, if there is one whom it may ask. Without an answer, it starts no others.
     StartsHeld {
         /// What it could not tell.
         #[serde(flatten)]

@@ -46,7 +46,9 @@ impl Runner {
         let mut refused = Vec::new();
         for Unreachable { tenant, goal, reason } in self.unreachable.iter().cloned() {
             let recorder = self.ports.logbook.recorder(&tenant, self.run).await?;
-            refused.push((tenant, record_refusal(&recorder, goal, vec![reason], false).await?));
+            let outcome = Outcome::Refused { changes: vec![reason] };
+            record_refusal(&recorder, goal, &outcome).await?;
+            refused.push((tenant, outcome));
         }
         let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
         let jobs: Vec<Job> = intending.buffered(INTENTS_AT_ONCE).try_collect().await?;
@@ -133,12 +135,10 @@ impl Runner {
         if let Some((outcome, cause)) = self.refuse(&job, &*recorder.history()?).await {
             let outcome = match outcome {
                 // An inspection that was stopped says nothing about the tenant.
-                Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
+                Outcome::Unread { .. } | Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
                 }
-                Outcome::Refused { changes } => record_refusal(&recorder, job.goal, changes, false).await,
-                Outcome::Unapproved { reason } => record_refusal(&recorder, job.goal, vec![reason], true).await,
-                outcome => Ok(outcome),
+                outcome => record_refusal(&recorder, job.goal, &outcome).await.map(|()| outcome),
             };
             return Ok((outcome?, cause));
         }
@@ -199,7 +199,9 @@ fn count(ended: &[Ended]) -> Vec<OutcomeCount> {
         let key = match outcome {
             Outcome::Ended { state, .. } if !was_done => (RunOutcome::Ended, Some(*state)),
             Outcome::Ended { state, .. } | Outcome::Unneeded { state, .. } => (RunOutcome::DoneBefore, Some(*state)),
-            Outcome::Refused { .. } | Outcome::Unapproved { .. } => (RunOutcome::Refused, None),
+            Outcome::Refused { .. } | Outcome::Unapproved { .. } | Outcome::Unread { .. } => {
+                (RunOutcome::Refused, None)
+            }
             Outcome::Skipped { .. } => (RunOutcome::Skipped, None),
         };
         *counts.entry(key).or_default() += 1;
@@ -207,20 +209,17 @@ fn count(ended: &[Ended]) -> Vec<OutcomeCount> {
     counts.into_iter().map(|((outcome, state), tenants)| OutcomeCount { outcome, state, tenants }).collect()
 }
 
-async fn record_refusal(
-    recorder: &Recorder,
-    goal: Goal,
-    reasons: Vec<String>,
-    unapproved: bool,
-) -> Result<Outcome, JournalError> {
+async fn record_refusal(recorder: &Recorder, goal: Goal, outcome: &Outcome) -> Result<(), JournalError> {
+    let (reasons, unapproved, unread) = match outcome {
+        Outcome::Refused { changes } => (changes.clone(), false, false),
+        Outcome::Unapproved { reason } => (vec![reason.clone()], true, false),
+        Outcome::Unread { reason } => (vec![reason.clone()], false, true),
+        Outcome::Ended { .. } | Outcome::Unneeded { .. } | Outcome::Skipped { .. } => return Ok(()),
+    };
     if !recorder.history()?.has_refusal(goal, &reasons, false) {
-        recorder.record(Entry::Refused { goal, reasons: reasons.clone(), unapproved }).await?;
+        recorder.record(Entry::Refused { goal, reasons, unapproved, unread }).await?;
     }
-    Ok(if unapproved {
-        Outcome::Unapproved { reason: reasons.join("; ") }
-    } else {
-        Outcome::Refused { changes: reasons }
-    })
+    Ok(())
 }
 
 /// How many intents are recorded at once, so that they share syncs.
@@ -260,7 +259,9 @@ fn tell(ended: &Ended) -> Event {
         Outcome::Ended { state, reason } => Event::TenantEnded { tenant, state, reason, counts_as },
         Outcome::Unneeded { state, reason } => Event::TenantEnded { tenant, state, reason: Some(reason), counts_as },
         Outcome::Refused { changes } => Event::TenantRefused { tenant, changes, counts_as },
-        Outcome::Unapproved { reason } => Event::TenantRefused { tenant, changes: vec![reason], counts_as },
+        Outcome::Unapproved { reason } | Outcome::Unread { reason } => {
+            Event::TenantRefused { tenant, changes: vec![reason], counts_as }
+        }
         Outcome::Skipped { reason } => Event::TenantSkipped { tenant, reason },
     }
 }

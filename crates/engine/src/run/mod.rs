@@ -144,6 +144,11 @@ pub enum Outcome {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
+    /// Nothing was done, because a side could not be read.
+    Unread {
+        /// Which side, and why.
+        reason: String,
+    },
     /// Nothing was done, because not enough people approved the plan for the tenant.
     Unapproved {
         /// What is missing.

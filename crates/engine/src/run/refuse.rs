@@ -20,13 +20,13 @@ type Allowed = Result<(), Objection>;
 struct Objection {
     /// The reasons, one per line. Without one, it may not either.
     reasons: Vec<String>,
-    /// Other tenants may have the same cause. `None` if the reasons are about this tenant alone.
-    cause: Option<Cause>,
+    /// Why a side could not be read. Other tenants may have the same cause. `None` if both sides could be read.
+    unread: Option<Cause>,
 }
 
 impl From<Vec<String>> for Objection {
     fn from(reasons: Vec<String>) -> Self {
-        Self { reasons, cause: None }
+        Self { reasons, unread: None }
     }
 }
 
@@ -57,7 +57,10 @@ impl Runner {
             }
             None => self.refuse_changes_of_config(job, history).await,
         };
-        allowed.err().map(|Objection { reasons, cause }| (Outcome::Refused { changes: reasons }, cause))
+        allowed.err().map(|Objection { reasons, unread }| match unread {
+            Some(cause) => (Outcome::Unread { reason: reasons.join("; ") }, Some(cause)),
+            None => (Outcome::Refused { changes: reasons }, None),
+        })
     }
 
     /// Also refuses if the clocks disagree: confirmations compare times of both sides.
@@ -191,7 +194,7 @@ fn unreadable(sides: &Inventories, job: &Job, history: &TenantHistory) -> Option
     let planned = job.basis(history).map(|basis| &**basis.tenant);
     let own = OwnWords::of(&job.tenant.spec, planned, history.work.as_deref());
     let reasons = vec![format!("could not read the {role} again: {}", with_hint(error))];
-    Some(Objection { reasons, cause: Some(Cause::of_inspection(role, error, &own)) })
+    Some(Objection { reasons, unread: Some(Cause::of_inspection(role, error, &own)) })
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.

@@ -40,7 +40,7 @@ pub(crate) fn eventful() -> Journal {
     journal.end_failed("umbrella", "provision", cut, Vec::new());
     journal.finish("umbrella", TenantState::Stuck, Some("step `provision`: the connection was cut"));
     let reasons = vec!["the plan is out of date".to_owned()];
-    journal.add("vandelay", Entry::Refused { goal: Goal::Swapped, reasons, unapproved: false });
+    journal.add("vandelay", Entry::Refused { goal: Goal::Swapped, reasons, unapproved: false, unread: false });
     journal.add("wonka", Entry::Skipped { goal: Goal::Swapped, reason: "too many tenants failed".to_owned() });
     journal.end(false);
     journal.hand_over("tyrell");

@@ -387,7 +387,7 @@ fn a_tenant_that_the_last_run_refused_is_no_success() {
     journal.finish("acme", TenantState::Swapped, None);
     journal.run(RunCommand::Finalize);
     let reasons = vec!["the clocks differ".to_owned()];
-    journal.add("acme", Entry::Refused { goal: Goal::Retired, reasons, unapproved: false });
+    journal.add("acme", Entry::Refused { goal: Goal::Retired, reasons, unapproved: false, unread: false });
     let report = journal.report(Selection::default());
     assert_eq!(report.summary[1], "1 tenant was refused by the last run.");
     assert_eq!(report.summary[2], "acme: refused by `finalize`: the clocks differ.");
@@ -414,7 +414,7 @@ fn stopped() -> (Journal, WorkReport) {
     journal.add("acme", Entry::Skipped { goal, reason: reason.clone() });
     journal.add("hooli", Entry::Skipped { goal, reason });
     let reasons = vec!["could not read the provider again: unauthorized".to_owned()];
-    journal.add("initech", Entry::Refused { goal, reasons, unapproved: false });
+    journal.add("initech", Entry::Refused { goal, reasons, unapproved: false, unread: false });
     let count = |outcome, state, tenants| OutcomeCount { outcome, state, tenants };
     let swapped = Some(TenantState::Swapped);
     journal.outcomes = vec![

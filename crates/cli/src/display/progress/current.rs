@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::Progress;
 use crate::{
     display::{tenants, text::text},
-    terminal::Terminal,
+    terminal::{OpenLine, Terminal},
 };
 
 /// Who wants flowswap to stop.
@@ -41,6 +41,8 @@ impl CurrentProgress {
     pub(crate) fn say_stopping(&self, terminal: Terminal, by: StopRequest) {
         match self.shown() {
             Some(progress) => progress.say_stopping(by),
+            // The question ends at once.
+            None if OpenLine::is_open() => {}
             None => terminal.say(text!("stopping{}", by.again())),
         }
     }

@@ -1,0 +1,69 @@
+//! What a person can do at a question besides answering it.
+
+use rustix::process::Signal;
+
+use crate::support::{Lab, command, terminal::Terminal};
+
+const QUESTION: &str = "Migrate 2 tenants? [y/N] ";
+
+fn planned() -> Lab {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    lab
+}
+
+fn apply(lab: &Lab) -> Terminal {
+    Terminal::start_on(command(lab.dir(), &["apply", "plan.json"]), 40, 120)
+}
+
+/// The command did nothing, and says so on a line of its own.
+#[track_caller]
+fn expect_no(lab: &Lab, person: Terminal) {
+    let (code, screen) = person.finish();
+    assert_eq!(code, 5, "{screen}");
+    assert!(screen.contains("\nerror: you did not confirm, so nothing was done"), "{screen}");
+    assert_eq!(lab.in_state("planned").len(), 2);
+}
+
+#[test]
+fn the_end_of_the_input_means_no() {
+    let lab = planned();
+    let mut person = apply(&lab);
+    person.await_words(QUESTION);
+    person.press(b"\x04");
+    expect_no(&lab, person);
+    // Nobody is there from the start: the end comes before the question.
+    let mut person = apply(&lab);
+    person.press(b"\x04");
+    expect_no(&lab, person);
+}
+
+#[test]
+fn ctrl_c_means_no() {
+    let lab = planned();
+    let mut person = apply(&lab);
+    person.await_words(QUESTION);
+    person.interrupt();
+    expect_no(&lab, person);
+}
+
+/// As after Ctrl-Z and `fg`: what was typed for the shell meanwhile answers nothing.
+#[test]
+fn a_command_that_was_suspended_asks_again() {
+    let lab = planned();
+    let mut person = apply(&lab);
+    person.await_words(QUESTION);
+    person.signal(Signal::STOP);
+    person.press(b"y");
+    person.signal(Signal::CONT);
+    person.await_words(QUESTION);
+    person.enter("");
+    expect_no(&lab, person);
+    let mut person = apply(&lab);
+    person.await_words(QUESTION);
+    person.signal(Signal::CONT);
+    person.await_words(QUESTION);
+    person.enter("y");
+    let (code, screen) = person.finish();
+    assert_eq!((code, lab.in_state("swapped").len()), (0, 2), "{screen}");
+}
