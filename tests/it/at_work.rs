@@ -111,7 +111,7 @@ fn a_canceled_run_ends_in_order_and_leaves_the_journal_free() {
     apply.await_faults(&lab);
     pause(&lab, &mut apply);
     let told = lab.run(&["cancel"]).expect(0).stdout;
-    assert!(told.starts_with("stopped `flowswap apply`; what it had begun is done\n"), "{told}");
+    assert!(told.starts_with("stopped `flowswap apply`; the steps that it had begun are done\n"), "{told}");
     // `cancel` returns once the journal is free.
     lab.sim.clear_faults();
     lab.run(&["resume", "--yes"]).expect(0);

@@ -129,7 +129,7 @@ fn ctrl_c_leaves_no_piece_of_the_bar_and_ends_with_the_command_that_goes_on() {
     assert_eq!(code, 5, "{written}");
     let screen = on_screen(&written, 80);
     assert!(!screen.contains(['█', '░']), "{screen}");
-    assert!(screen.ends_with("stopped with 20 tenants left\nnext: flowswap resume"), "{screen}");
+    assert!(screen.ends_with("not started\nnext: flowswap resume"), "{screen}");
     let (_, screen) = run(on_terminal(&lab, &["resume", "--yes"]), 80, 0);
     assert!(screen.ends_with("20 swapped"), "{screen}");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use flowswap_engine::{
     Actor, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
     Snapshot, Stop, StopSwitch, TenantHistory, Turns, Visitor,
 };
-use flowswap_host::{Listen, trusted_temp_dir};
+use flowswap_host::{Gate, Listen, trusted_temp_dir};
 use flowswap_store::{
     AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
 };
@@ -68,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) current: CurrentProgress,
     /// Fetches the secrets that the configuration refers to.
     pub(crate) fetcher: Fetcher,
+    /// What all sessions of the process know of the servers, once one was opened.
+    pub(crate) gate: Arc<OnceLock<Gate>>,
     /// Tells people what happened.
     pub(crate) courier: Courier,
     /// What `--metrics` writes, if it was passed.
@@ -104,12 +106,18 @@ impl Context {
             global,
             terminal,
             current: progress,
+            gate: Arc::default(),
             courier: Courier::new(fetcher.clone(), Arc::new(SystemClock)),
             fetcher,
             #[cfg(feature = "otlp")]
             traces: Arc::default(),
             listen: None,
         })
+    }
+
+    /// What all sessions of the process know of the servers.
+    pub(crate) fn gate(&self, config: &Config) -> Gate {
+        self.gate.get_or_init(|| Gate::new(config.network.share, fastrand::u64(..))).clone()
     }
 
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.

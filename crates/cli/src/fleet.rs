@@ -11,7 +11,7 @@ use flowswap_contract::Role;
 use flowswap_engine::{
     EventSink, Logbook, PlannedTenant, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
-use flowswap_host::{Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, build, locate};
+use flowswap_host::{Cage, Effects, Launcher, Limits, Network, PluginFile, PluginProcess, build, locate};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ impl Fleet {
         let tenants: Vec<_> = config.tenants.iter().filter(|tenant| names.contains(&tenant.name)).collect();
         let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
         let names: BTreeSet<&str> = sides.map(|side| side.plugin.as_str()).collect();
-        let effects = Arc::new(effects(config, ports)?);
+        let effects = Arc::new(effects(context, config, ports)?);
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
@@ -194,7 +194,7 @@ pub(crate) fn plugin_launcher(context: &Context, cage: Cage) -> Result<Launcher,
     Ok(Launcher { limits, cage, listen, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
 }
 
-fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
+fn effects(context: &Context, config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     let network = Network {
         ca_file: config.network.ca_file.clone(),
         resolve: config.network.resolve.clone(),
@@ -211,7 +211,7 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
         clock: Arc::clone(&ports.clock),
         events: Arc::clone(&ports.events),
         stop: ports.stop.clone(),
-        gate: Gate::default(),
+        gate: context.gate(config),
         timeout: config.network.timeout,
     })
 }

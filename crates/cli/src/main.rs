@@ -46,9 +46,10 @@ mod terminal;
 #[cfg(feature = "otlp")]
 mod traces;
 mod trust;
+mod usage;
 mod waves;
 
-use std::{ffi::OsString, io, path::Path, process::ExitCode};
+use std::{ffi::OsString, io, path::Path, process::ExitCode, sync::Arc};
 
 use clap::FromArgMatches;
 
@@ -122,13 +123,17 @@ fn start(cli: Cli, recording: Option<Recording>, hardened: io::Result<()>) -> Re
     runtime.block_on(async {
         let context = Context::new(cli.global)?;
         let (courier, terminal) = (context.courier.clone(), context.terminal);
+        let gate = Arc::clone(&context.gate);
         #[cfg(feature = "otlp")]
-        let traces = std::sync::Arc::clone(&context.traces);
+        let traces = Arc::clone(&context.traces);
         let ended = match recording {
             Some(recording) => commands::record::run(context, cli.command, recording).await,
             None => commands::run(context, cli.command).await,
         };
         courier.finish_command(terminal).await;
+        if let Some(gate) = gate.get() {
+            usage::say(terminal, gate);
+        }
         #[cfg(feature = "otlp")]
         traces.finish(terminal).await;
         ended

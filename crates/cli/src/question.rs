@@ -60,7 +60,7 @@ impl Question {
         }
     }
 
-    /// Whether the answer is yes. `None` if there is none.
+    /// Whether the answer is yes. `None` once stdin is closed.
     async fn read_answer(&self) -> Option<bool> {
         let prompt = match self.typed {
             None => text!("{} [y/N]", self.text),

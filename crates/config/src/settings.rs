@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use flowswap_engine::FailureBudget;
-use flowswap_host::{Cage, HostPattern, is_origin};
+use flowswap_host::{Cage, HostPattern, Share, is_origin};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -21,6 +21,8 @@ pub struct Network {
     pub resolve: BTreeMap<HostPattern, SocketAddr>,
     /// How long one request may take.
     pub timeout: Duration,
+    /// The part of each server's rate limit that flowswap uses. The rest is for others.
+    pub share: Share,
 }
 
 /// `[run]`: how many tenants at once, how many failures end a run, and how long a plan is valid.
@@ -66,13 +68,25 @@ impl Reader {
 
     pub(crate) fn read_network(&mut self, root: &Table) -> Network {
         let table = self.table(root, "network");
-        self.check_keys(&table, &["ca_file", "resolve", "timeout"], "`[network]`");
+        self.check_keys(&table, &["ca_file", "resolve", "timeout", "share"], "`[network]`");
         let overrides = self.table(&table, "resolve");
         Network {
             ca_file: self.path(&table, "ca_file"),
             resolve: overrides.iter().filter_map(|(host, entry)| self.read_override(host, entry)).collect(),
             timeout: self.duration(&table, "timeout").unwrap_or(Duration::from_secs(30)),
+            share: self.share(&table, "share").unwrap_or(Share::HALF),
         }
+    }
+
+    fn share(&mut self, table: &Table, key: &str) -> Option<Share> {
+        let node = &table.get(key)?.node;
+        let share = node.as_text().and_then(parse_percentage).and_then(Share::percent);
+        if share.is_none() {
+            let error = Diagnostic::new(format!("invalid value for `{key}`"));
+            let error = error.at(node.at, "expected \"1%\" to \"100%\"");
+            self.refuse(error.help("it is the part of each rate limit that flowswap uses"));
+        }
+        share
     }
 
     fn read_override(&mut self, host: &str, entry: &Entry) -> Option<(HostPattern, SocketAddr)> {

@@ -18,7 +18,7 @@ pub struct Protocol {
 }
 
 /// The version that this crate uses.
-pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 5 };
+pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 6 };
 
 /// A message to the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -305,4 +305,12 @@ pub struct HeaderDialect {
     pub reset: String,
     /// The header with the other side's id of the request.
     pub request_id: String,
+    /// The header with the number of requests that all clients together may send in one window. Without it, the host cannot leave a
+    /// share to others. Since protocol 1.6.
+    #[serde(default)]
+    pub limit: Option<String>,
+    /// The paths that have limits of their own, such as `/api/v1/apps/*`, where `*` is one segment and `**` all that follow. A request
+    /// counts in the first that fits. Since protocol 1.6.
+    #[serde(default)]
+    pub buckets: Vec<String>,
 }

@@ -1,59 +1,38 @@
-//! Holds requests to an origin that has reached its rate limit.
+//! What all sessions of a process know of the servers that they talk to.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+use std::collections::BTreeMap;
+
+use crate::{
+    governor::{Governor, Share, Usage},
+    outage::Outages,
+    skew::Skews,
+    tokens::Tokens,
 };
 
-use tokio::time::Instant;
-
-use crate::{outage::Outages, skew::Skews, tokens::Tokens};
-
-/// Which origins are held and until when, and what else all sessions of a process know of them. Clones share one state, so that
-/// an answer to one session holds the requests of all sessions with the same origin.
-#[derive(Debug, Clone, Default)]
+/// What is known of each server. Clones share one state, so that an answer to one session counts for all of them.
+#[derive(Debug, Clone)]
 pub struct Gate {
-    held: Arc<Mutex<HashMap<String, Instant>>>,
+    pub(crate) governor: Governor,
     pub(crate) outages: Outages,
     pub(crate) skews: Skews,
     pub(crate) tokens: Tokens,
 }
 
 impl Gate {
-    /// Holds requests to `origin` for `wait` from now on. Does not shorten a longer hold.
-    pub(crate) fn hold(&self, origin: &str, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = held.entry(origin.to_owned()).or_insert(until);
-        *known = until.max(*known);
+    /// Knows nothing yet. All sessions together use this share of each rate limit; the seed decides by how much waits differ.
+    pub fn new(share: Share, seed: u64) -> Self {
+        let governor = Governor::new(share, seed);
+        Self { governor, outages: Outages::default(), skews: Skews::default(), tokens: Tokens::default() }
     }
 
-    /// How long a request to `origin` must wait; `None` if it need not.
-    pub(crate) fn wait(&self, origin: &str) -> Option<Duration> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = *held.get(origin)?;
-        let wait = until.saturating_duration_since(Instant::now());
-        if wait.is_zero() {
-            held.remove(origin);
-            return None;
-        }
-        Some(wait)
+    /// How much of each server's rate limits the sessions have used, by origin.
+    pub fn usage(&self) -> BTreeMap<String, Usage> {
+        self.governor.usage()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn an_origin_is_held_for_its_time_without_holding_others() {
-        let gate = Gate::default();
-        gate.hold("https://a.test", Duration::from_secs(10));
-        gate.hold("https://a.test", Duration::from_secs(3));
-        assert_eq!(gate.wait("https://b.test"), None);
-        assert_eq!(gate.clone().wait("https://a.test"), Some(Duration::from_secs(10)));
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(gate.wait("https://a.test"), None);
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new(Share::HALF, fastrand::u64(..))
     }
 }

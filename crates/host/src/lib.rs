@@ -27,6 +27,7 @@ mod effects;
 mod encodings;
 mod frame;
 mod gate;
+mod governor;
 mod guard;
 mod hardening;
 mod inline;
@@ -78,6 +79,7 @@ pub use collector::{CollectorError, connect_to_collector};
 pub use effects::Effects;
 pub use flowswap_engine::chain;
 pub use gate::Gate;
+pub use governor::{Share, Usage};
 pub use hardening::harden;
 pub use origin::{is_allowed, is_origin};
 pub use ownership::{

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::{Timestamp, fmt::rfc2822};
 
 use crate::{
+    governor::Reading,
     provenance::Foreign,
     transport::{Sent, TransportError},
 };
@@ -66,9 +67,18 @@ impl RetryPolicy<'_> {
         self.accept_or_wait(foreign.is_temporary() && self.is_harmless(), foreign.status(), headers)
     }
 
+    /// How long the server sends nobody away who waits, if it refused the request because of a limit.
+    pub(crate) fn wait_of_refusal(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+        let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
+        is_refusal.then(|| self.wait_after(status, headers).min(MAX_WAIT))
+    }
+
+    fn wait_after(&self, status: StatusCode, headers: &HeaderMap) -> Duration {
+        wait_until_reset(status, headers, self.dialect).unwrap_or_else(|| self.back_off())
+    }
+
     fn accept_or_wait(&self, repeat: bool, status: StatusCode, headers: &HeaderMap) -> Decision {
-        let wait = wait_until_reset(status, headers, self.dialect).unwrap_or_else(|| self.back_off());
-        self.repeat_if(repeat, wait, || match status.as_u16() {
+        self.repeat_if(repeat, self.wait_after(status, headers), || match status.as_u16() {
             429 => "the rate limit is reached".to_owned(),
             status => format!("the answer was {status}"),
         })
@@ -97,14 +107,27 @@ impl RetryPolicy<'_> {
     }
 }
 
-/// How long to hold requests to the origin after an answer that says that no requests remain.
-pub(crate) fn hold_after(headers: &HeaderMap, dialect: Option<&HeaderDialect>) -> Option<Duration> {
+/// What an answer says about the rate limit of its request.
+pub(crate) fn read_limits(headers: &HeaderMap, dialect: Option<&HeaderDialect>) -> Option<Reading> {
     let dialect = dialect?;
-    let remaining: u64 = number(headers, &dialect.remaining)?;
-    if remaining > 0 {
-        return None;
-    }
-    Some(until_reset(headers, dialect)?.min(MAX_WAIT))
+    let count = |name: &str| u32::try_from(number(headers, name)?).ok();
+    let limit = dialect.limit.as_ref().and_then(|name| count(name));
+    Some(Reading { limit, remaining: count(&dialect.remaining)?, rest: until_reset(headers, dialect)?.min(MAX_WAIT) })
+}
+
+/// The bucket in which a request to this path counts: the first pattern that fits. Empty if none does.
+pub(crate) fn find_bucket<'d>(dialect: Option<&'d HeaderDialect>, path: &str) -> &'d str {
+    let fits = |pattern: &&String| {
+        let (mut given, mut wanted) = (path.trim_matches('/').split('/'), pattern.trim_matches('/').split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (Some("**"), _) | (None, None) => return true,
+                (Some(wanted), Some(given)) if wanted == "*" || wanted == given => {}
+                _ => return false,
+            }
+        }
+    };
+    dialect.and_then(|dialect| dialect.buckets.iter().find(fits)).map_or("", String::as_str)
 }
 
 fn wait_until_reset(status: StatusCode, headers: &HeaderMap, dialect: Option<&HeaderDialect>) -> Option<Duration> {
@@ -156,6 +179,8 @@ mod tests {
             remaining: "x-rate-limit-remaining".into(),
             reset: "x-rate-limit-reset".into(),
             request_id: "x-okta-request-id".into(),
+            limit: Some("x-rate-limit-limit".into()),
+            buckets: ["/api/v1/apps/*", "/api/v1/apps/**", "/oauth2/v1/token"].map(str::to_owned).into(),
         }
     }
 
@@ -255,12 +280,33 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_held_when_nothing_remains() {
-        let held = |lines| hold_after(&headers(lines), Some(&dialect()));
-        assert_eq!(held(&[("x-rate-limit-remaining", "0"), RESET, DATE]), Some(Duration::from_secs(21)));
-        assert_eq!(held(&[("x-rate-limit-remaining", "1"), RESET, DATE]), None);
-        assert_eq!(held(&[("x-rate-limit-remaining", "0"), RESET]), None);
-        assert_eq!(held(&[RESET, DATE]), None);
-        assert_eq!(hold_after(&headers(&[("x-rate-limit-remaining", "0"), RESET, DATE]), None), None);
+    fn limits_are_read_by_the_clock_of_the_server() {
+        let read = |lines: &[(&'static str, &'static str)]| read_limits(&headers(lines), Some(&dialect()));
+        let (limit, remaining) = (("x-rate-limit-limit", "600"), ("x-rate-limit-remaining", "12"));
+        let rest = Duration::from_secs(21);
+        assert_eq!(read(&[limit, remaining, RESET, DATE]), Some(Reading { limit: Some(600), remaining: 12, rest }));
+        assert_eq!(read(&[remaining, RESET, DATE]), Some(Reading { limit: None, remaining: 12, rest }));
+        assert_eq!(read(&[limit, remaining, RESET]), None);
+        assert_eq!(read(&[limit, RESET, DATE]), None);
+        assert_eq!(read(&[limit, ("x-rate-limit-remaining", "-1"), RESET, DATE]), None);
+        assert_eq!(read_limits(&headers(&[limit, remaining, RESET, DATE]), None), None);
+    }
+
+    #[test]
+    fn a_request_counts_in_the_first_bucket_that_fits() {
+        let dialect = dialect();
+        for (path, bucket) in [
+            ("/api/v1/apps", "/api/v1/apps/**"),
+            ("/api/v1/apps/", "/api/v1/apps/**"),
+            ("/api/v1/apps/0oa1", "/api/v1/apps/*"),
+            ("/api/v1/apps/0oa1/grants", "/api/v1/apps/**"),
+            ("/api/v1/apps2", ""),
+            ("/oauth2/v1/token", "/oauth2/v1/token"),
+            ("/oauth2/v1/token/x", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(find_bucket(Some(&dialect), path), bucket, "{path}");
+        }
+        assert_eq!(find_bucket(None, "/api/v1/apps"), "");
     }
 }

@@ -125,10 +125,15 @@ impl Scope<'_> {
         }
     }
 
-    /// Waits, unless the run or the call ends first.
+    /// Waits, unless the run or the call ends first, and tells the operator.
     pub(crate) async fn pause(&self, wait: Duration, reason: &str) -> Result<(), Error> {
         let ms = wait.as_millis().try_into().unwrap_or(u64::MAX);
         self.emit(Event::Waiting { tenant: self.side.tenant.clone(), ms, reason: reason.to_owned() });
+        self.sleep(wait).await
+    }
+
+    /// Waits, and tells nobody.
+    pub(crate) async fn sleep(&self, wait: Duration) -> Result<(), Error> {
         tokio::select! {
             biased;
             () = self.side.effects.stop.stopped() => Err(interrupted()),

@@ -8,9 +8,11 @@ use flowswap_engine::{Mode, RequestOutcome};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{
+    governor::{Permit, Place, Reason},
     guard::{Permitted, describe},
     provenance::{self, Foreign},
     retry::{self, Decision, RetryPolicy},
@@ -21,6 +23,9 @@ use crate::{
 
 /// The longest timeout that a plugin may set.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// From here on, a person notices a wait and wants to know its reason.
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// In a step that removes a client, the longest time from the start of the call to the change.
 const MAX_BEFORE_REMOVAL: Duration = Duration::from_secs(15);
@@ -42,16 +47,57 @@ pub(crate) struct Sending {
 }
 
 impl Scope<'_> {
-    /// Waits until the origin has requests left.
+    /// Waits until the request may be sent. It does not count yet.
     pub(crate) async fn wait_at_gate(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<(), Error> {
         if self.must_not_wait(ask) {
             return Ok(());
         }
-        let origin = permitted.origin.as_str();
-        while let Some(wait) = self.side.effects.gate.wait(origin) {
-            self.pause(wait, &format!("{origin} has reached its rate limit")).await?;
+        let place = self.place(permitted);
+        while let Some((wait, reason)) = self.side.effects.gate.governor.hold(place) {
+            self.wait_for(place, wait, reason).await?;
         }
         Ok(())
+    }
+
+    /// The same, and counts the request.
+    async fn pass_gate(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<Permit, Error> {
+        let (governor, place) = (&self.side.effects.gate.governor, self.place(permitted));
+        if self.must_not_wait(ask) {
+            return Ok(governor.admit_at_once(place));
+        }
+        loop {
+            match governor.admit(place) {
+                Ok(permit) => return Ok(permit),
+                Err((wait, reason)) => self.wait_for(place, wait, reason).await?,
+            }
+        }
+    }
+
+    /// Waits. The operator is told if it takes a time that a person notices.
+    async fn wait_for(&self, place: Place<'_>, wait: Duration, reason: Reason) -> Result<(), Error> {
+        let begun = Instant::now();
+        let waited = if wait < NOTICED {
+            self.sleep(wait).await
+        } else {
+            let origin = place.origin;
+            let why = match reason {
+                Reason::Refused => format!("{origin} has reached its rate limit"),
+                Reason::Spread => format!("flowswap spreads its requests to {origin}"),
+                Reason::Share => format!("flowswap leaves the rest of the rate limit of {origin} to others"),
+                Reason::Unknown => format!("the first answer of {origin} will show its rate limit"),
+                Reason::InFlight => format!("{origin} has too many requests in flight"),
+            };
+            self.pause(wait, &why).await
+        };
+        self.side.effects.gate.governor.note_wait(place, begun.elapsed());
+        waited
+    }
+
+    fn place<'p>(&'p self, permitted: &'p Permitted) -> Place<'p> {
+        let dialect = self.side.dialect.as_ref();
+        let bucket = retry::find_bucket(dialect, permitted.url.path());
+        let shows_limits = dialect.is_some_and(|dialect| dialect.limit.is_some());
+        Place { origin: permitted.origin.as_str(), bucket, shows_limits }
     }
 
     /// Whether the request must not wait. In a step that removes a client, nothing waits before the change, because the client
@@ -98,10 +144,13 @@ impl Scope<'_> {
     ) -> Sending {
         let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None, foreign: None };
         loop {
-            if let Err(stopped) = self.wait_at_gate(ask, permitted).await {
-                sending.cut_short = Some(stopped);
-                return sending;
-            }
+            let permit = match self.pass_gate(ask, permitted).await {
+                Ok(permit) => permit,
+                Err(stopped) => {
+                    sending.cut_short = Some(stopped);
+                    return sending;
+                }
+            };
             let request = match request() {
                 Ok(request) => request,
                 Err(error) => {
@@ -113,6 +162,7 @@ impl Scope<'_> {
             let left = self.side.effects.clock.now();
             let seen = self.send_once(ask, request).await;
             let decision = self.evaluate(ask, permitted, left, &seen, &mut sending);
+            drop(permit);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
             sending.drop_long_answer();
@@ -153,9 +203,8 @@ impl Scope<'_> {
             (Ok(answer), None) => {
                 let status = answer.status();
                 gate.skews.measure(origin, answer.headers(), left, effects.clock.now());
-                if let Some(wait) = retry::hold_after(answer.headers(), dialect) {
-                    gate.hold(origin, wait);
-                }
+                let refused = policy.wait_of_refusal(status, answer.headers());
+                gate.governor.learn(self.place(permitted), retry::read_limits(answer.headers(), dialect), refused);
                 // These answers do not say what was done. Every other refusal means that nothing was done.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
                 let decision = policy.after_answer(status, answer.headers());

@@ -124,6 +124,8 @@ impl World {
                 remaining: "x-rate-limit-remaining".into(),
                 reset: "x-rate-limit-reset".into(),
                 request_id: "x-okta-request-id".into(),
+                limit: Some("x-rate-limit-limit".into()),
+                buckets: Vec::new(),
             }),
             vault,
             effects: self.effects(),

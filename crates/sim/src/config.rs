@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::beliefs::Belief;
+use crate::okta::limits::RateLimits;
 use crate::okta::token;
 use crate::scenario::Scenario;
 
@@ -95,8 +96,10 @@ pub struct SimConfig {
     pub admin: AdminCredential,
     /// Whether every tenant has a second directory, which belongs to an unrelated org.
     pub neighbors: bool,
-    /// The requests per minute that an org allows before it answers 429. `None` for no limit.
-    pub rate_limit: Option<u32>,
+    /// How many requests of each kind an org allows in a minute.
+    pub rate_limits: RateLimits,
+    /// Which part of each limit other clients of the org use, in percent. They send evenly.
+    pub others: u32,
     /// Whether to keep every exchange for [`Sim::traffic`](crate::Sim::traffic), including secrets in clear text.
     pub record: bool,
     /// Hosts whose clocks are wrong, and how far each is ahead. Negative values put a clock behind.
@@ -128,7 +131,8 @@ impl Default for SimConfig {
             interface: Interface::Rest,
             admin: AdminCredential::ApiToken,
             neighbors: false,
-            rate_limit: None,
+            rate_limits: RateLimits::Unlimited,
+            others: 0,
             record: false,
             skews: BTreeMap::new(),
             certificate: Certificate::Good,
@@ -245,10 +249,17 @@ impl SimConfig {
         self
     }
 
-    /// Sets the requests per minute that an org allows.
+    /// Sets how many requests of each kind an org allows in a minute.
     #[must_use]
-    pub fn rate_limit(mut self, per_minute: u32) -> Self {
-        self.rate_limit = Some(per_minute);
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.rate_limits = limits;
+        self
+    }
+
+    /// Sets which part of each limit other clients of the org use, in percent.
+    #[must_use]
+    pub fn others(mut self, percent: u32) -> Self {
+        self.others = percent;
         self
     }
 

@@ -59,7 +59,12 @@ pub use config::{
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};
-pub use okta::{model::RequestCounts, service_app::ServiceAppChange, services::VariantTypes};
+pub use okta::{
+    limits::{OthersView, RateLimits},
+    model::RequestCounts,
+    service_app::ServiceAppChange,
+    services::VariantTypes,
+};
 pub use scenario::Scenario;
 pub use service::SimService;
 pub use sim::Sim;

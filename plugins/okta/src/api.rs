@@ -2,7 +2,9 @@
 
 use std::{cell::Cell, collections::BTreeSet, future::poll_fn, task::Poll};
 
-use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host};
+use flowswap_contract::{
+    Auth, Error, ErrorKind, Evidence, EvidenceResult, HeaderDialect, HttpAnswer, HttpAsk, Intent, sdk::Host,
+};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde::de::DeserializeOwned;
 
@@ -13,6 +15,28 @@ pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
 
 /// API service integrations (Okta management API).
 pub(crate) const SERVICES: &str = "/integrations/api/v1/api-services";
+
+/// Okta's rate limits: every answer has these headers (developer.okta.com, "Monitor rate limits"), and these paths have limits of
+/// their own (the tables of "Rate limits" until December 2025). No public source says how those of integrations count.
+pub(crate) fn limits() -> HeaderDialect {
+    let buckets = [
+        "/api/v1/apps/*",
+        "/api/v1/apps/**",
+        "/api/v1/groups/**",
+        "/api/v1/users/**",
+        "/api/v1/logs",
+        "/api/v1/**",
+        "/oauth2/v1/token",
+        "/integrations/**",
+    ];
+    HeaderDialect {
+        remaining: "x-rate-limit-remaining".to_owned(),
+        reset: "x-rate-limit-reset".to_owned(),
+        request_id: REQUEST_ID.to_owned(),
+        limit: Some("x-rate-limit-limit".to_owned()),
+        buckets: buckets.map(str::to_owned).into(),
+    }
+}
 
 /// The most requests that are in flight together. Each needs a connection of its own: its handshake costs as much as several
 /// requests, and its memory counts for every tenant.

@@ -27,8 +27,8 @@ mod tokens;
 mod witness;
 
 use flowswap_contract::{
-    ApplyReply, ConfigKey, Error, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,
-    PluginHello, Role, StepParams, StepProposal, TestParams, TestReply,
+    ApplyReply, ConfigKey, Error, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello, Role,
+    StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
 
@@ -83,12 +83,7 @@ impl Plugin for Okta {
             ],
             origins: vec!["https://{domain}".to_owned()],
             token_paths: vec![prove::TOKEN.to_owned()],
-            // Okta rate limits: every answer has these headers.
-            headers: Some(HeaderDialect {
-                remaining: "x-rate-limit-remaining".to_owned(),
-                reset: "x-rate-limit-reset".to_owned(),
-                request_id: api::REQUEST_ID.to_owned(),
-            }),
+            headers: Some(api::limits()),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     exit::Failure,
     full_command,
     terminal::{Tone, paint},
+    usage::HostUsage,
 };
 
 #[derive(Default, Serialize, JsonSchema)]
@@ -31,6 +32,9 @@ pub(super) struct Report {
     /// Why the run did not start all of its tenants, because of what happened to others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stopped: Vec<Stopped>,
+    /// What the command has used of the rate limits of each host so far.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<HostUsage>,
 }
 
 impl Document for Report {
@@ -70,7 +74,12 @@ impl Report {
     /// What a run did, without the commands that come next.
     pub(super) fn of(run: RunId, summary: &Summary, budget: FailureBudget, goal: Goal) -> Self {
         let tenants = summary.outcomes.iter().zip(&summary.endings).map(|(outcome, ending)| Row::of(outcome, *ending));
-        Self { run: Some(run), tenants: tenants.collect(), stopped: halted::of(summary, budget, goal) }
+        Self {
+            run: Some(run),
+            tenants: tenants.collect(),
+            stopped: halted::of(summary, budget, goal),
+            hosts: Vec::new(),
+        }
     }
 
     /// Whether the run started fewer tenants because of what happened to others.
@@ -282,7 +291,7 @@ mod tests {
         let report = Report { tenants, ..Report::default() };
         insta::assert_snapshot!(report.text(false).plain(), @r"
         1 swapped, 1 skipped
-        stopped with 1 tenant left
+        stopped with 1 tenant left: none of them started
         next: flowswap resume b
         ");
     }

@@ -25,6 +25,7 @@ use crate::{
     go_on::AtTerminal,
     interactive::Interactive,
     selection::{self, Selected},
+    usage,
 };
 
 /// What a run must do.
@@ -234,7 +235,8 @@ pub(crate) async fn run_jobs(
     progress.clear();
     keep_snapshot(config, &logbook);
     let summary = summary?;
-    let report = report_on(config, &logbook, runner.id(), &summary, goal).await?;
+    let mut report = report_on(config, &logbook, runner.id(), &summary, goal).await?;
+    report.hosts = usage::list(&context.gate(config));
     Ok((report, exit_of(&summary)))
 }
 

@@ -107,7 +107,9 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
             nth: nth + 2,
             fault: Fault::Refuse,
         });
-        assert_eq!(run(fleet.jobs(Goal::Swapped)).await, refused(&[line]));
+        assert_eq!(run(fleet.jobs(Goal::Swapped)).await, Outcome::Unread { reason: line.to_owned() });
+        let refusal = fleet.history().tenant("acme").unwrap().refusal.clone().unwrap();
+        assert!(refusal.is_unread && !refusal.is_final(), "{refusal:?}");
     }
     let mut jobs = fleet.jobs(Goal::Swapped);
     let part = Arc::make_mut(jobs[0].part.as_mut().unwrap());
@@ -320,8 +322,8 @@ async fn another_org_or_an_unreadable_one_is_never_an_accepted_change() {
         fleet.change_world("acme", |world| world.domain = "acme.okta.test".to_owned());
         let looks = fleet.env.state().calls.iter().filter(|call| call.op == Op::Detect).count();
         fleet.inject("-", Op::Detect, looks, Fault::Refuse);
-        let Outcome::Refused { changes } = fleet.run_changed(goal, accept).await.remove(0) else { panic!("{goal:?}") };
-        assert!(changes[0].contains("; so flowswap cannot see whether the changed configuration"), "{changes:?}");
+        let Outcome::Unread { reason } = fleet.run_changed(goal, accept).await.remove(0) else { panic!("{goal:?}") };
+        assert!(reason.contains("; so flowswap cannot see whether the changed configuration"), "{reason}");
         fleet.assert_fired();
 
         let outcome = fleet.run_changed(goal, accept).await.remove(0);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tower::util::BoxCloneSyncService;
 
 use super::*;
-use crate::{budget::ANSWERS, room::Room};
+use crate::{budget::ANSWERS, governor::Place, room::Room};
 use crate::{
     cause::{Cause, Flaw},
     request::tests::{assert_failed, create, mutate, perform, read},
@@ -353,7 +353,8 @@ async fn requests_before_a_removal_never_wait_and_requests_after_it_may() {
     let read_back = answer(200, &[], json!([1]));
     let world = World::with([limited(), done, limited(), read_back]);
     let side = world.side();
-    side.effects.gate.hold("https://x.test", Duration::from_secs(9));
+    let place = Place { origin: "https://x.test", bucket: "", shows_limits: true };
+    side.effects.gate.governor.learn(place, None, Some(Duration::from_secs(9)));
     let scope = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
     assert_eq!(scope.request(&read()).await.unwrap().status, 429);
     assert_eq!(scope.put_off_ms.load(Ordering::Relaxed), 7000);

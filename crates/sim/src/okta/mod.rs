@@ -73,10 +73,11 @@ enum Route<'a> {
 pub(crate) fn handle(org: &mut Org, request: &Request, world: Timestamp) -> Reply {
     let mut call = Call::new(org, request, world);
     let now = call.now;
-    let answer = if call.org.window.admit(now) {
+    let counted = call.org.limits.count(&request.path, now);
+    let answer = if counted.is_admitted {
         dispatch(&mut call)
     } else {
-        if call.org.window.has_just_closed() {
+        if counted.has_closed {
             logs::record_violation(&mut call);
         }
         Err(Refusal::too_many_requests())
@@ -86,7 +87,7 @@ pub(crate) fn handle(org: &mut Org, request: &Request, world: Timestamp) -> Repl
         refusal.into_reply(&error_id, &request.base(), &request.path)
     });
     let request_id = call.request_id;
-    call.org.window.mark(reply, now).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
+    counted.mark(reply).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
 }
 
 /// Counts a request by its kind, even if it is refused.

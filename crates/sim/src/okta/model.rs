@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::event::LogEvent;
-use super::limits::Window;
+use super::limits::Limits;
 use super::service_app::ServiceApp;
 use crate::ids::{Mint, hash_secret};
 use crate::population::Population;
@@ -55,7 +55,7 @@ pub(crate) struct Org {
     pub(crate) tokens: HashMap<String, AccessToken>,
     pub(crate) events: Vec<LogEvent>,
     pub(crate) counts: RequestCounts,
-    pub(crate) window: Window,
+    pub(crate) limits: Limits,
     /// Ids and secrets of new objects.
     pub(crate) mint: Mint,
     /// Request ids and orders. Separate from `mint`, so that the number of reads does not change the ids of objects.

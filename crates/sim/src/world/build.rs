@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{AdminCredential, OKTA_SUFFIX, SimConfig};
 use crate::directory::{Connection, Directory, Flow, Sync, SyncStatus};
 use crate::ids::Mint;
-use crate::okta::limits::Window;
+use crate::okta::limits::Limits;
 use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, RequestCounts, Secret, Status};
 use crate::okta::service_app::ServiceApp;
 use crate::okta::services::{self, VariantTypes};
@@ -146,7 +146,7 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         tokens: HashMap::new(),
         events: Vec::new(),
         counts: RequestCounts::default(),
-        window: Window::new(config.rate_limit),
+        limits: Limits::new(config.rate_limits, config.others),
         token_lifetime: config.token_lifetime,
         log_delay: SignedDuration::try_from(config.log_delay).unwrap_or(SignedDuration::MAX),
         noise: Mint::new(config.seed, &format!("noise/{name}")),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::to_rfc3339;
 use crate::directory::{Directory, Flow};
 use crate::lock::lock;
+use crate::okta::limits::OthersView;
 use crate::okta::model::{Org, RequestCounts};
 use crate::state::State;
 
@@ -33,6 +34,8 @@ pub struct OrgView {
     pub service_clients: Vec<ServiceClientView>,
     /// The requests that came from outside.
     pub requests: RequestCounts,
+    /// What became of the requests of the org's other clients.
+    pub others: OthersView,
 }
 
 /// A client of the authorization-code flow.
@@ -150,5 +153,6 @@ fn view_org(org: &Org) -> OrgView {
         legacy: legacy.collect(),
         service_clients: services.collect(),
         requests: org.counts,
+        others: org.limits.others_view,
     }
 }

@@ -1,6 +1,6 @@
 //! Faults, added over the admin host like in the tests of other crates.
 
-use flowswap_sim::{ADMIN_HOST, Scenario, Sim, SimConfig};
+use flowswap_sim::{ADMIN_HOST, RateLimits, Scenario, Sim, SimConfig};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, ask, create_service, find, mixed_world};
@@ -105,7 +105,7 @@ async fn a_delay_and_the_latency_are_added() {
 
 #[tokio::test]
 async fn a_rate_limit_refuses_until_the_window_ends() {
-    let sim = Sim::in_process(SimConfig::default().rate_limit(20));
+    let sim = Sim::in_process(SimConfig::default().rate_limits(RateLimits::Each(20)));
     let tenant = find(&sim, Scenario::Ready);
     let users = format!("GET https://{}/api/v1/users?limit=1", tenant.domain);
     let mut left = None;

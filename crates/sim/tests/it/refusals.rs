@@ -1,6 +1,6 @@
 //! Log events about refused token requests, wrong secrets, and rate limits.
 
-use flowswap_sim::{Mutation, Scenario, Sim, SimConfig, SimTenant};
+use flowswap_sim::{Mutation, RateLimits, Scenario, Sim, SimConfig, SimTenant};
 use serde_json::Value;
 
 use crate::support::{ask, create_service, credentials, find};
@@ -76,7 +76,7 @@ async fn the_log_shows_a_refresh_without_its_scope() {
 /// An exceeded limit leaves two events per window: one for the org, and one for the operation.
 #[tokio::test(start_paused = true)]
 async fn an_exceeded_limit_leaves_events() {
-    let sim = Sim::in_process(SimConfig::default().rate_limit(3));
+    let sim = Sim::in_process(SimConfig::default().rate_limits(RateLimits::Each(3)));
     let tenant = find(&sim, Scenario::Ready);
     sim.clock().advance(std::time::Duration::from_secs(60));
     let apps = format!("GET https://{}/api/v1/apps", tenant.domain);
