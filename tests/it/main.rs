@@ -36,6 +36,8 @@ mod guided;
 /// What programs read and write: JSON documents and their schemas, errors, events, and variables.
 mod machine;
 mod mistakes;
+/// Orgs that other clients use too: flowswap keeps to its share of their rate limits.
+mod neighbors;
 /// People are told what happened, by webhooks and programs.
 mod notify;
 /// Requests and answers are compared with the official API description.

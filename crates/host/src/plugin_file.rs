@@ -62,7 +62,10 @@ pub enum PluginFileError {
         source: io::Error,
     },
     /// It is not the library that the configuration pins.
-    #[error("the plugin `{name}` does not match its pin: its sha256 is {found}, but the configuration pins {pinned}")]
+    #[error(
+        "the plugin `{name}` does not match its pin: the sha256 of `{}` is {found}, but `sha256` under [plugins.{name}] is {pinned}",
+        path.display()
+    )]
     Pin {
         /// The plugin.
         name: String,
@@ -82,7 +85,8 @@ impl PluginFileError {
             Self::Name { .. } => Some("use only lower-case letters, digits, and hyphens".to_owned()),
             Self::Read { source, .. } => source.hint(),
             Self::Pin { name, found, .. } => {
-                Some(format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]"))
+                let trust = format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]");
+                Some(format!("if it is the wrong file, name the right folder with `--plugin-dir`; {trust}"))
             }
             Self::Seal { .. } => Some("set TMPDIR to a folder of your own".to_owned()),
             Self::NotAFile { .. } => None,
@@ -199,7 +203,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "the plugin `demo` does not match its pin: its sha256 is {SHA256}, but the configuration pins c0ffee"
+                "the plugin `demo` does not match its pin: the sha256 of `{}` is {SHA256}, but `sha256` under [plugins.demo] is c0ffee",
+                path.display()
             )
         );
         assert!(error.hint().unwrap().contains(&format!("sha256 = \"{SHA256}\" under [plugins.demo]")));

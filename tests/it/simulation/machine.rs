@@ -10,7 +10,7 @@ use flowswap_contract::Role;
 use flowswap_engine::{
     Actor, Clock, Event, EventSink, Logbook, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec, digest_config,
 };
-use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
+use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig, Share};
 use flowswap_sim::{GATEWAY_HOST, Interface, OKTA_SUFFIX, Sim, SimConfig, SimTenant};
 use flowswap_store::SqliteJournal;
 use jiff::{SignedDuration, Timestamp};
@@ -158,7 +158,7 @@ impl Machine {
             clock: clock.clone(),
             events: Arc::clone(&ports.events),
             stop: ports.stop.clone(),
-            gate: Gate::default(),
+            gate: Gate::new(Share::HALF, u64::from(self.fleet.seed) << 16 | number as u64),
             timeout: REQUEST_TIMEOUT,
         });
         let directory = match self.interface {

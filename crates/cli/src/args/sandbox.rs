@@ -31,6 +31,12 @@ pub(crate) struct SimArgs {
     /// What the configuration names as the credential of the orgs' administrators.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Admin::Token)]
     pub(crate) admin: Admin,
+    /// How many requests of each kind an org allows in a minute.
+    #[arg(long, value_name = "REQUESTS", value_parser = whole_number(1..=100_000_u32))]
+    pub(crate) rate_limit: Option<u32>,
+    /// Which part of each rate limit other clients of the orgs use, such as `48%`.
+    #[arg(long, value_name = "PERCENT", requires = "rate_limit", value_parser = parse_percent, default_value = "0%")]
+    pub(crate) others: u32,
     /// How often every directory syncs. Cloud Identity Engine syncs changes every five minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) sync_every: Duration,
@@ -148,4 +154,9 @@ fn parse_request(text: &str) -> Result<FaultyRequest, String> {
         return Err("expected a method and a path, such as 'POST /oauth2/v1/token'".to_owned());
     }
     Ok(FaultyRequest { method, path: path.to_owned() })
+}
+
+fn parse_percent(text: &str) -> Result<u32, String> {
+    let percent = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
+    percent.filter(|percent| *percent <= 100).ok_or_else(|| "expected 0% to 100%".to_owned())
 }

@@ -6,7 +6,9 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use flowswap_config::find_nearest;
 use flowswap_host::{Network, build};
-use flowswap_sim::{ADMIN_HOST, AdminCredential, Fault, FaultKind, Interface, Mutation, Running, Sim, SimConfig};
+use flowswap_sim::{
+    ADMIN_HOST, AdminCredential, Fault, FaultKind, Interface, Mutation, RateLimits, Running, Sim, SimConfig,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -54,6 +56,9 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
     });
     if args.directory == Directory::CieGuided {
         config = config.interface(Interface::CieGuided).neighbors(true);
+    }
+    if let Some(limit) = args.rate_limit {
+        config = config.rate_limits(RateLimits::Each(limit)).others(args.others);
     }
     let sim =
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;
