@@ -124,6 +124,12 @@ pub enum Auth {
         /// The token.
         token: Handle,
     },
+    /// Basic authentication with a secret that nobody has: the host makes a new one for each request. Only in a token request, to see
+    /// whether the server checks secrets at all. Since protocol 1.6.
+    WrongSecret {
+        /// The client id, in clear text.
+        username: String,
+    },
     /// An access token that the host requests as this client, keeps in memory, and renews (RFC 6749 §4.4). The plugin sees
     /// neither the token nor what the client authenticates with. Since protocol 1.5.
     Client(Box<OAuthClient>),

@@ -82,7 +82,7 @@ impl OwnText {
             return Self(Vec::new());
         }
         let mut texts = vec![ask.url.clone()];
-        if let Some(Auth::Basic { username, .. }) = &ask.auth {
+        if let Some(Auth::Basic { username, .. } | Auth::WrongSecret { username }) = &ask.auth {
             texts.push(username.clone());
         }
         texts.extend(decoded(&ask.url).into_iter().flatten());

@@ -271,7 +271,7 @@ fn is_token_request(ask: &HttpAsk) -> bool {
     let is_known = |name: &String| TOKEN_REQUEST.contains(&name.as_str());
     ask.method == "POST"
         && !ask.url.contains('?')
-        && matches!(ask.auth, None | Some(Auth::Basic { .. }))
+        && matches!(ask.auth, None | Some(Auth::Basic { .. } | Auth::WrongSecret { .. }))
         && fields.iter().any(|(name, value)| name == "grant_type" && value == "client_credentials")
         && fields.iter().all(|(name, _)| is_known(name))
         && fields.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == fields.len()

@@ -56,6 +56,7 @@ pub(crate) fn secrets_in(ask: &HttpAsk) -> Vec<(Handle, Place)> {
     match &ask.auth {
         Some(Auth::Basic { password, .. }) => found.push((password.clone(), Place::Password)),
         Some(Auth::Token { token, .. }) => found.push((token.clone(), Place::Token)),
+        Some(Auth::WrongSecret { .. }) => {}
         Some(Auth::Client(client)) => found.push((client.proof.credential().clone(), Place::Client)),
         None => {}
     }

@@ -25,6 +25,7 @@ pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Resul
     let authorization = match &ask.auth {
         // The token is added to each attempt.
         None | Some(Auth::Client(_)) => None,
+        Some(Auth::WrongSecret { username }) => Some(authorize_wrongly(username, ask.intent)?),
         Some(auth) => Some(authorize(auth, ask.intent, secrets)?),
     };
     let (content_type, body) = match &ask.body {
@@ -57,7 +58,7 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
             }
             (token, format!("{scheme} {}", value(token, secrets)?))
         }
-        Auth::Client(_) => return Err(malformed("a client has no header of its own")),
+        Auth::Client(_) | Auth::WrongSecret { .. } => return Err(malformed("the header needs no secret of a handle")),
     };
     // Does not use the error's own text, because it may contain the secret.
     let mut header = HeaderValue::from_str(&text).map_err(|_| {
@@ -66,6 +67,16 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
     })?;
     header.set_sensitive(true);
     Ok(header)
+}
+
+/// The header with a secret that nobody has. It has the form of Okta's own, and is none of them.
+fn authorize_wrongly(client_id: &str, intent: Intent) -> Result<HeaderValue, Error> {
+    if intent != Intent::Authenticate {
+        return Err(malformed("a wrong secret belongs into a request for a token"));
+    }
+    let secret: String = (0..64).map(|_| fastrand::alphanumeric()).collect();
+    HeaderValue::from_str(&client_secret_basic(client_id, &secret))
+        .map_err(|_| malformed("the client id cannot be sent in a header"))
 }
 
 /// The header of `client_secret_basic`, which encodes both parts before it joins them (RFC 6749 §2.3.1).

@@ -101,8 +101,8 @@ async fn sample_members(people: &People<'_>, groups: &Groups, key: &str, wanted:
     Ok(sample)
 }
 
-/// A sync may come between reading the count and the pages, so a difference is reported but does not fail the check. The
-/// check fails if not a single object can be identified although there are some: then there is nothing to compare.
+/// A sync may come between reading the count and the pages, so a small difference is reported and does not fail the check. It fails
+/// if fewer than half of the objects can be compared: then the loss of the others would not show.
 fn describe(what: &str, hashed: &Hashed, listed: Option<u64>) -> Evidence {
     let known = hashed.hashes.len() as u64;
     let mut detail = format!("{} {what}", hashed.total);
@@ -116,9 +116,16 @@ fn describe(what: &str, hashed: &Hashed, listed: Option<u64>) -> Evidence {
         let shown = hashed.shown.join(", ");
         detail.push_str(&format!(": they need one of {}, but show only {shown}", keys_of(what)));
     }
-    let is_useless = known == 0 && (hashed.total > 0 || listed.is_some_and(|listed| listed > 0));
-    let result = if is_useless { EvidenceResult::Fail } else { EvidenceResult::Pass };
-    Evidence::new(what, result, detail)
+    let held = listed.unwrap_or(0).max(hashed.total);
+    if known.saturating_mul(2) >= held {
+        return Evidence::new(what, EvidenceResult::Pass, detail);
+    }
+    if known > 0 {
+        detail.push_str(&format!(
+            ". That is less than half of {held}: wait until the directory has finished a full sync, and apply again"
+        ));
+    }
+    Evidence::new(what, EvidenceResult::Fail, detail)
 }
 
 fn describe_sample(sample: &[Sampled]) -> String {

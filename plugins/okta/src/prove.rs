@@ -1,4 +1,5 @@
-//! Proves the new credentials against Okta: gets a token, compares its scopes, and makes one read with each scope.
+//! Proves the new credentials against Okta: gets a token, compares its scopes, and makes one read with each scope. Then two things
+//! that must not work: a token for a wrong secret, and a read without its scope. A server that permits everything proves nothing.
 //!
 //! Service clients authenticate by `client_secret_basic` at the org authorization server; `client_secret_post` is
 //! refused, and a request for any `.self` scope fails as a whole (Okta OAuth 2.0 error codes).
@@ -26,19 +27,19 @@ const MAX_LIFETIME_SECS: u64 = 3600;
 const INVALID_CLIENT: &str = "invalid_client";
 
 /// A new client may not be usable at once; no source says how long that takes.
-const PAUSES_MS: [u64; 4] = [500, 1000, 2000, 4000];
+const PAUSES_MS: [u32; 4] = [500, 1000, 2000, 4000];
 
 /// Collects all evidence that it can get.
 pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evidence>, Error> {
     let payload: ProvePayload = params.payload()?;
-    let client = Auth::Basic {
-        username: params.input("client_id")?.to_owned(),
-        password: params.secret_input("client_secret")?,
-    };
+    let client = client_of(params)?;
     let requested = requestable(&payload.scopes);
-    let ask = token_ask(api, client, &requested);
-    let answer = request_token(api, &ask).await?;
-    let (token, seen) = find_bearer(&ask, &answer);
+    let ask = token_ask(api, client.clone(), &requested);
+    let (answer, waited) = await_token(api, &ask).await?;
+    let (token, mut seen) = find_bearer(&ask, &answer);
+    if waited > 0 {
+        seen.detail += &format!(", {:.1} s after the first request", f64::from(waited) / 1000.0);
+    }
     let mut evidence = vec![seen];
     let own: Vec<&str> = payload.scopes.iter().map(String::as_str).filter(|scope| is_own(scope)).collect();
     evidence.extend(answer.is_success().then(|| compare_scopes(&requested, &own, &answer)));
@@ -47,7 +48,60 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
     for read in join_all(reads.map(|read| try_read(api, &token, read))).await {
         evidence.push(read?);
     }
+    evidence.extend(try_without_scope(api, client, &requested).await?);
+    evidence.push(try_wrong_secret(api, params.input("client_id")?).await?);
     Ok(evidence)
+}
+
+/// The new client.
+fn client_of(params: &StepParams) -> Result<Auth, Error> {
+    Ok(Auth::Basic { username: params.input("client_id")?.to_owned(), password: params.secret_input("client_secret")? })
+}
+
+/// A read with a token that lacks its scope must be refused. `None` if the client has too few scopes to try that.
+async fn try_without_scope(api: &Api<'_>, client: Auth, requested: &BTreeSet<&str>) -> Result<Option<Evidence>, Error> {
+    const CHECK: &str = "scope-enforced";
+    let mut tried = [USERS, GROUPS, LOGS].into_iter().filter(|read| requested.contains(read.scope));
+    let (Some(Read { scope: held, .. }), Some(refused)) = (tried.next(), tried.next()) else { return Ok(None) };
+    let ask = token_ask(api, client, &BTreeSet::from([held]));
+    let answer = request_token(api, &ask).await?;
+    let (Some(token), _) = find_bearer(&ask, &answer) else {
+        let detail = format!("okta issues no token for {held} alone, so flowswap cannot see what it refuses");
+        return Ok(Some(evidence_from(CHECK, EvidenceResult::Fail, detail, &answer)));
+    };
+    let auth = Auth::Token { scheme: "Bearer".to_owned(), token };
+    let ask = api.ask_as(auth, Intent::Read, "GET", refused.path).keeping(&["/*/id"]);
+    let answer = api.http(ask.clone()).await?;
+    let needed = refused.scope;
+    if answer.is_success() {
+        let detail = format!(
+            "a token for {held} alone may do what needs {needed}: what answers in place of okta does not check scopes"
+        );
+        return Ok(Some(evidence_from(CHECK, EvidenceResult::Fail, detail, &answer)));
+    }
+    if !is_verdict(&ask, &answer) {
+        return Err(refusal::explain("read without the scope", &ask, &answer));
+    }
+    let detail = format!("a token for {held} alone is refused what needs {needed}: {}", answer.status);
+    Ok(Some(evidence_from(CHECK, EvidenceResult::Pass, detail, &answer)))
+}
+
+/// A token request with a wrong secret must be refused. The right one worked just before, so the client is known.
+async fn try_wrong_secret(api: &Api<'_>, client_id: &str) -> Result<Evidence, Error> {
+    const CHECK: &str = "wrong-secret";
+    let client = Auth::WrongSecret { username: client_id.to_owned() };
+    let ask = token_ask(api, client, &BTreeSet::from(["okta.users.read"]));
+    let answer = api.http(ask.clone()).await?;
+    if answer.is_success() {
+        let detail = "a wrong secret gets a token: what answers in place of okta does not check secrets";
+        return Ok(evidence_from(CHECK, EvidenceResult::Fail, detail, &answer));
+    }
+    match error_code(&answer) {
+        Some(INVALID_CLIENT) if is_verdict(&ask, &answer) => {
+            Ok(evidence_from(CHECK, EvidenceResult::Pass, "a wrong secret gets no token", &answer))
+        }
+        _ => Err(refusal::explain("check a wrong secret", &ask, &answer)),
+    }
 }
 
 /// Requests a token with these scopes. Returns the token, if Okta issues one, and the evidence.
@@ -114,16 +168,23 @@ fn token_ask(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> HttpAsk {
 
 /// Requests a token until an answer says something about the credentials.
 async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
+    await_token(api, ask).await.map(|(answer, _)| answer)
+}
+
+/// The same, and for how many milliseconds it waited until the client was usable.
+async fn await_token(api: &Api<'_>, ask: &HttpAsk) -> Result<(HttpAnswer, u32), Error> {
     let mut pauses = PAUSES_MS.into_iter();
+    let mut waited = 0;
     loop {
         let answer = api.http(ask.clone()).await?;
         let is_too_early = answer.status == 401 && error_code(&answer) == Some(INVALID_CLIENT);
         match pauses.next() {
             Some(ms) if is_too_early => {
                 api.host.progress("waiting for the new client to become usable");
-                api.host.sleep(ms).await?;
+                api.host.sleep(ms.into()).await?;
+                waited += ms;
             }
-            _ if is_verdict(ask, &answer) => return Ok(answer),
+            _ if is_verdict(ask, &answer) => return Ok((answer, waited)),
             _ => return Err(refusal::explain("issue a token", ask, &answer)),
         }
     }
@@ -195,11 +256,15 @@ struct Read {
     only_with_app_data: bool,
 }
 
+const USERS: Read = read("read-users", "/api/v1/users?limit=1", "okta.users.read");
+const GROUPS: Read = read("read-groups", "/api/v1/groups?limit=1", "okta.groups.read");
+const LOGS: Read = read("read-logs", "/api/v1/logs?limit=1", "okta.logs.read");
+
 const READS: [Read; 5] = [
-    read("read-users", "/api/v1/users?limit=1", "okta.users.read"),
-    read("read-groups", "/api/v1/groups?limit=1", "okta.groups.read"),
+    USERS,
+    GROUPS,
     read("read-authorization-servers", "/api/v1/authorizationServers?limit=1", "okta.authorizationServers.read"),
-    read("read-logs", "/api/v1/logs?limit=1", "okta.logs.read"),
+    LOGS,
     Read { only_with_app_data: true, ..read("read-apps", "/api/v1/apps?limit=1", "okta.apps.read") },
 ];
 

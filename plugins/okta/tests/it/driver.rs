@@ -171,6 +171,7 @@ fn write_down(ask: &HttpAsk) -> String {
             let (id, scopes, credential) = (&client.client_id, client.scopes.join(" "), client.proof.credential());
             line.push_str(&format!("\n  auth: token of {id} for {scopes}, by <{credential}>"));
         }
+        Some(Auth::WrongSecret { username }) => line.push_str(&format!("\n  auth: Basic {username}:<a wrong secret>")),
         None => line.push_str("\n  auth: none"),
     }
     for (name, value) in ask.headers.iter().filter(|(name, _)| *name != "accept") {

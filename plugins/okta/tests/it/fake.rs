@@ -44,6 +44,10 @@ pub(crate) struct FakeOkta {
     /// The scopes of the next tokens, instead of the requested ones.
     pub(crate) token_scope: Option<String>,
     pub(crate) token_type: Option<&'static str>,
+    /// Whether a token permits everything, whatever its scopes are.
+    pub(crate) ignores_scopes: bool,
+    /// Whether any secret gets a token.
+    pub(crate) ignores_secrets: bool,
     pub(crate) made: usize,
 }
 
@@ -121,6 +125,9 @@ impl FakeOkta {
             }
             ("POST", ["oauth2", "v1", "token"]) => self.grant_token(ask, secrets),
             _ if !self.is_permitted(ask, secrets) => okta_error(401, "E0000011"),
+            ("GET", ["api", "v1", "groups"]) if !self.ignores_scopes && is_narrow(ask, secrets) => {
+                missing_scope("okta.groups.read")
+            }
             ("GET", ["api", "v1", "apps"]) if query.starts_with("filter=") => {
                 let filter = decode(query.trim_start_matches("filter=").split('&').next().unwrap());
                 let id = filter.strip_prefix("id eq \"").and_then(|rest| rest.strip_suffix('"')).expect("id eq");
@@ -187,7 +194,7 @@ impl FakeOkta {
             Some(Auth::Token { scheme, token }) if scheme == "SSWS" => reveal(token, secrets) == "CANARY-admin-token",
             Some(Auth::Client(client)) => reveal(client.proof.credential(), secrets) == "CANARY-admin-token",
             Some(Auth::Token { scheme, token }) => {
-                scheme == "Bearer" && reveal(token, secrets) == "CANARY-access-token"
+                scheme == "Bearer" && [TOKEN, NARROW_TOKEN].contains(&reveal(token, secrets))
             }
             _ => false,
         }
@@ -276,9 +283,14 @@ impl FakeOkta {
     }
 
     fn grant_token(&mut self, ask: &HttpAsk, secrets: &Secrets) -> HttpAnswer {
-        let Some(Auth::Basic { username, password }) = &ask.auth else { return oauth_error(401, "invalid_client") };
-        let is_known = |s: &&(String, String, &str, String)| s.0 == *username && s.2 == "ACTIVE";
-        if !self.secrets.iter().filter(is_known).any(|s| s.3 == reveal(password, secrets)) {
+        let is_right = match &ask.auth {
+            Some(Auth::Basic { username, password }) => {
+                let is_known = |s: &&(String, String, &str, String)| s.0 == *username && s.2 == "ACTIVE";
+                self.secrets.iter().filter(is_known).any(|s| s.3 == reveal(password, secrets))
+            }
+            _ => false,
+        };
+        if !(is_right || self.ignores_secrets) {
             return oauth_error(401, "invalid_client");
         }
         let Some(Body::Form(form)) = &ask.body else { return oauth_error(400, "invalid_request") };
@@ -286,13 +298,27 @@ impl FakeOkta {
         if scope.contains(".self") {
             return oauth_error(400, "client_credentials_self_scope_requested");
         }
+        let token = if scope.contains(' ') { TOKEN } else { NARROW_TOKEN };
         let scope = self.token_scope.clone().unwrap_or_else(|| scope.to_owned());
         let token_type = self.token_type.unwrap_or("Bearer");
-        answer(
-            200,
-            json!({"token_type": token_type, "expires_in": 3600, "access_token": "CANARY-access-token", "scope": scope}),
-        )
+        answer(200, json!({"token_type": token_type, "expires_in": 3600, "access_token": token, "scope": scope}))
     }
+}
+
+/// A token with several scopes, and one with a single scope.
+const TOKEN: &str = "CANARY-access-token";
+const NARROW_TOKEN: &str = "CANARY-narrow-token";
+
+fn is_narrow(ask: &HttpAsk, secrets: &Secrets) -> bool {
+    matches!(&ask.auth, Some(Auth::Token { token, .. }) if reveal(token, secrets) == NARROW_TOKEN)
+}
+
+/// Okta's refusal of a token without the scope: no body, and a header.
+pub(crate) fn missing_scope(scope: &str) -> HttpAnswer {
+    let mut refusal = answer(403, Value::Null);
+    let header = format!(r#"Bearer realm="x", scope="{scope}", error="insufficient_scope""#);
+    refusal.headers.push(("www-authenticate".to_owned(), header));
+    refusal
 }
 
 impl World for FakeOkta {

@@ -34,7 +34,7 @@ fn a_migration_forward_and_back() {
     let inputs = json!({"client_id": outputs["client_id"], "client_secret": outputs["client_secret"]});
 
     let proved = call!("prove", TestReply, Op::Test, json!({"step": step("prove", inputs, json!({}))}));
-    assert_eq!(proved.evidence.len(), 7);
+    assert_eq!(proved.evidence.len(), 9);
     assert!(proved.evidence.iter().all(|e| e.result == EvidenceResult::Pass), "{:?}", proved.evidence);
 
     org.log_token("0oaNEW1", "CIE/1.0", "SUCCESS", "2026-01-01T12:05:00.000Z");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     driver::{Driver, answer, refused, results},
-    fake::{Failure, FakeOkta, Fault, oauth_error, okta_error, service},
+    fake::{Failure, FakeOkta, Fault, missing_scope, oauth_error, okta_error, service},
     prepare,
 };
 
@@ -20,13 +20,15 @@ fn prepare_client() -> (Driver<Okta>, FakeOkta, Value) {
     (okta, org, json!({ "step": params }))
 }
 
-const GOOD: [&str; 6] = [
+const GOOD: [&str; 8] = [
     "token: Pass",
     "scopes: Pass",
     "read-users: Pass",
     "read-groups: Pass",
     "read-authorization-servers: Pass",
     "read-logs: Pass",
+    "scope-enforced: Pass",
+    "wrong-secret: Pass",
 ];
 
 #[test]
@@ -37,6 +39,26 @@ fn a_new_client_gets_some_time_to_become_usable() {
     assert_eq!(results(&reply.evidence), GOOD);
     let pauses: Vec<_> = okta.asked.iter().filter(|line| line.starts_with("sleep")).collect();
     assert_eq!(pauses, ["sleep 500 ms", "sleep 1000 ms", "sleep 2000 ms", "sleep 4000 ms"]);
+    let told = &reply.evidence[0].detail;
+    assert!(told.ends_with("for 3600 s, 7.5 s after the first request"), "{told}");
+}
+
+/// A server that permits everything, such as a portal or a careless proxy, proves nothing.
+#[test]
+fn what_must_be_refused_is_refused() {
+    type Flaw = (fn(&mut FakeOkta), [&'static str; 2], &'static str);
+    let table: [Flaw; 2] = [
+        (|org| org.ignores_scopes = true, ["scope-enforced: Fail", "wrong-secret: Pass"], "does not check scopes"),
+        (|org| org.ignores_secrets = true, ["scope-enforced: Pass", "wrong-secret: Fail"], "does not check secrets"),
+    ];
+    for (flaw, expected, words) in table {
+        let (mut okta, mut org, params) = prepare_client();
+        flaw(&mut org);
+        let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+        assert_eq!(results(&reply.evidence)[6..], expected);
+        let failed = reply.evidence.iter().find(|seen| seen.result == EvidenceResult::Fail).unwrap();
+        assert!(failed.detail.ends_with(words), "{failed:?}");
+    }
 }
 
 #[test]
@@ -126,12 +148,7 @@ fn a_token_that_lives_longer_than_an_hour_fails() {
 
 #[test]
 fn each_read_has_its_result() {
-    let no_scope = {
-        let mut refusal = answer(403, Value::Null);
-        let header = r#"Bearer realm="x", scope="okta.groups.read", error="insufficient_scope""#;
-        refusal.headers.push(("www-authenticate".to_owned(), header.to_owned()));
-        refusal
-    };
+    let no_scope = missing_scope("okta.groups.read");
     let table = [
         ("/api/v1/users", okta_error(403, "E0000006"), 2, EvidenceResult::Fail),
         ("/api/v1/users", okta_error(401, "E0000015"), 2, EvidenceResult::Fail),
@@ -145,7 +162,7 @@ fn each_read_has_its_result() {
         let (mut okta, mut org, params) = prepare_client();
         org.fail(at, Failure::Answer(given.clone()));
         let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
-        assert_eq!(reply.evidence.len(), 6, "{at}: one failure hides no other check");
+        assert_eq!(reply.evidence.len(), 8, "{at}: one failure hides no other check");
         for (i, evidence) in reply.evidence.iter().enumerate() {
             let expected = if i == index { expected } else { EvidenceResult::Pass };
             assert_eq!(evidence.result, expected, "{at} {given:?}: {evidence:?}");
