@@ -16,14 +16,6 @@ use crate::{
 /// Room for what follows a question: ` [y/N] `, or the number of tenants.
 const ANSWER: usize = 8;
 
-/// Asks for something that the screen must not show.
-pub(crate) fn read_hidden(question: &Text) -> io::Result<String> {
-    discard_typed();
-    let prompt = for_people(question, columns_of_stderr().saturating_sub(ANSWER)).into_string();
-    let typed = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true).interact();
-    typed.map_err(|dialoguer::Error::IO(error)| error)
-}
-
 /// Discards what the terminal has for flowswap and nobody has read yet. The end of the input stays: it means that nobody is there.
 fn discard_typed() {
     #[cfg(unix)]
@@ -80,6 +72,15 @@ impl Conversation {
         }
     }
 
+    /// Asks for something that the screen must not show. Returns `None` once stdin is closed.
+    pub(crate) async fn ask_hidden(&mut self, prompt: &Text) -> Option<String> {
+        let _hidden = Hidden::begin();
+        let typed = self.ask(prompt).await;
+        // The terminal did not show that Enter was pressed.
+        say_always(&Text::default());
+        typed
+    }
+
     /// Asks until the answer is yes or no. Without an answer, it is no.
     pub(crate) async fn ask_yes_or_no(&mut self, question: &Text) -> bool {
         let prompt = text!("{} [y/n]", question);
@@ -90,6 +91,39 @@ impl Conversation {
                 "n" | "no" => return false,
                 _ => say_always(&"type y or n, then press Enter".into()),
             }
+        }
+    }
+}
+
+/// The terminal does not show what is typed, until this is dropped.
+struct Hidden {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Hidden {
+    fn begin() -> Self {
+        #[cfg(unix)]
+        {
+            use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+            let before = tcgetattr(io::stdin()).ok();
+            if let Some(mut modes) = before.clone() {
+                modes.local_modes.remove(LocalModes::ECHO);
+                // If it fails, the terminal is gone, and the question fails by itself.
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+            }
+            Self { before }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
     }
 }

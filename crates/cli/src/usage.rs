@@ -45,11 +45,12 @@ pub(crate) fn say(terminal: Terminal, gate: &Gate) {
     let hosts = list(gate);
     let is_noticed = |host: &&HostUsage| host.waited_s >= NOTICED.as_secs() || host.refused > 0;
     let told: Vec<&HostUsage> = hosts.iter().filter(|host| terminal.verbose > 0 || is_noticed(host)).collect();
-    for host in told.iter().take(MOST) {
+    let shown = if terminal.verbose > 0 { told.len() } else { MOST };
+    for host in told.iter().take(shown) {
         terminal.say(host.show());
     }
-    if told.len() > MOST {
-        terminal.say(text!("the same of {} more hosts: `hosts` in `--format json`", told.len() - MOST));
+    if told.len() > shown {
+        terminal.say(text!("and {} more hosts that made requests wait; `-v` shows each", told.len() - shown));
     }
 }
 

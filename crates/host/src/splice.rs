@@ -69,7 +69,7 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
     Ok(header)
 }
 
-/// The header with a secret that nobody has. It has the form of Okta's own, and is none of them.
+/// The header with a secret that nobody has, in the form of Okta's own.
 fn authorize_wrongly(client_id: &str, intent: Intent) -> Result<HeaderValue, Error> {
     if intent != Intent::Authenticate {
         return Err(malformed("a wrong secret belongs into a request for a token"));

@@ -97,7 +97,8 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
 fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
     let (_, scopes) = find_type(params)?;
     let payload = ProvePayload { scopes: scopes.to_vec(), app_data: params.app_data };
-    let title = "get a token as the new client, compare its scopes, read with each scope, and check what must be refused";
+    let title =
+        "get a token as the new client, compare its scopes, read with each scope, and check what must be refused";
     Ok(check(Phase::Prove, title, &["client_id", "client_secret"], Json::encode(&payload)?))
 }
 

@@ -127,6 +127,9 @@ fn classify(
             let scope = missing_scope.unwrap_or_default();
             (ErrorKind::Permission, Some(format!("grant the scope {scope} to the client")))
         }
+        (401 | 403, _) if ask.auth.is_none() && ask.url.contains("/.well-known/") => {
+            (ErrorKind::Permission, hint("check the proxy: okta shows this to anybody, without a credential"))
+        }
         (403, _) if missing_scope.is_some() => (ErrorKind::Permission, hint("grant the client the scope of this call")),
         (401, Some("E0000015")) => {
             (ErrorKind::Unsupported, hint("ask Okta whether the org has a license for this feature"))

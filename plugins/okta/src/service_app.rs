@@ -19,6 +19,9 @@ fn hint(error: &Error, config: &Config) -> Option<String> {
     if let Some(missing) = fact("missing_scopes") {
         return Some(grant(missing));
     }
+    if let (None, Some(status)) = (fact("oauth_error"), fact("status")) {
+        return Some(explain_status(status).to_owned());
+    }
     let (code, description) = (fact("oauth_error")?, fact("oauth_error_description").unwrap_or_default());
     let says = |words: &str| description.contains(words);
     let scopes = fact("scopes").unwrap_or_default();
@@ -76,6 +79,16 @@ fn hint(error: &Error, config: &Config) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// What to do if the token endpoint answers without an error of OAuth.
+fn explain_status(status: &str) -> &'static str {
+    match status {
+        "403" => "check the network zones of the app (tab General), and the proxy",
+        "404" | "421" => "check `domain`: this host has no token endpoint of an org",
+        "429" => "wait a minute, and lower `share` under `[network]`",
+        _ => "try again later; see whether okta reports an incident, and check the proxy",
+    }
 }
 
 /// How the app gets scopes.

@@ -49,7 +49,8 @@ fn a_fleet_is_measured_from_its_detection_to_its_rollback() {
     assert_eq!(seen["flowswap_run_tenants{command=\"apply\",counts_as=\"failed\"}"], 1.0);
     assert_eq!(seen["flowswap_run_tenants{command=\"apply\",counts_as=\"done\"}"], swapped as f64);
     assert_eq!(seen["flowswap_run_tenants{command=\"apply\",counts_as=\"waiting\"}"], 0.0);
-    assert_eq!(seen["flowswap_run_requests_total{command=\"apply\",status=\"403\"}"], 1.0);
+    // Each proof leaves one: a read without its scope must be refused.
+    assert_eq!(seen["flowswap_run_requests_total{command=\"apply\",status=\"403\"}"], 1.0 + swapped as f64);
     assert!(seen["flowswap_run_requests_total{command=\"apply\",status=\"200\"}"] > 10.0);
     assert!(seen["flowswap_run_duration_seconds{command=\"apply\"}"] > 0.0);
     let (written, look) =

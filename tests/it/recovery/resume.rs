@@ -79,7 +79,7 @@ fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
         assert!(refused.stdout.contains("continue it with `flowswap resume`, or give it up"), "{}", refused.stdout);
     }
     let watched = lab.run(&["watch", "globex"]).expect(4).stderr;
-    assert_eq!(watched, "a rollback was interrupted before it began for globex; continue it: flowswap resume\n");
+    assert_eq!(watched, "a run has not done what it set out to do for globex; continue it: flowswap resume\n");
     let status = lab.json(&["status"], 0);
     for tenant in status["tenants"].as_array().unwrap() {
         assert_eq!(tenant["next"], format!("flowswap resume {}", tenant["name"].as_str().unwrap()));

@@ -1,6 +1,10 @@
 //! `flowswap detect`: shows the flow, the findings, and the verdict of every tenant.
 
-use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
+use std::collections::BTreeMap;
+
+use flowswap_contract::{
+    DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant, VariantType,
+};
 use flowswap_engine::{
     Assessment, Clock, Finding, Inventories, Logbook, Severity, Tenant, TenantSpec, Verdict, WARN_DAYS, assess,
     find_shared_orgs,
@@ -28,10 +32,23 @@ use crate::{
 pub(crate) struct Report {
     /// The selected tenants.
     tenants: Vec<Row>,
+    /// The type keys that orgs have shown, for the other orgs.
+    learned: Vec<Learned>,
 }
 
 impl Document for Report {
     const NAME: DocumentName = DocumentName::Detect;
+}
+
+/// The type key of an integration, as an instance in an org shows it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+struct Learned {
+    /// Which of the two integrations it is.
+    variant: Variant,
+    /// The type key.
+    type_key: String,
+    /// The tenants whose orgs have such an instance.
+    tenants: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -58,6 +75,9 @@ struct Row {
     legacy_client: Option<LegacyClient>,
     /// The clients of the client-credential flow.
     service_clients: Vec<ServiceClient>,
+    /// The type keys that the org shows, and not the configuration.
+    #[serde(skip)]
+    type_keys: Vec<(Variant, String)>,
     /// What the directory shows. `None` if it could not be read.
     directory: Option<DirectoryInventory>,
 }
@@ -80,7 +100,7 @@ pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Fa
     let is_late = |row: &Row| args.warn_days.is_some() && row.findings.iter().any(|it| it.id == "deadline-near");
     let of_days = if tenants.iter().any(is_late) { Exit::NeedsPerson } else { Exit::Done };
     let exit = worst(exit_of(tenants.iter().map(|row| row.verdict)), of_days);
-    let report = Report { tenants };
+    let report = Report { learned: learn(&tenants), tenants };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit)
 }
@@ -131,9 +151,48 @@ fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
         days_left: assessment.days_left,
         findings: assessment.findings,
         legacy_client: assessment.legacy_client,
+        type_keys: sides.provider.as_ref().map(show_type_keys).unwrap_or_default(),
         service_clients: sides.provider.map(|provider| provider.service_clients).unwrap_or_default(),
         directory: sides.directory.ok(),
     }
+}
+
+/// The type keys that instances of an org show.
+fn show_type_keys(provider: &ProviderInventory) -> Vec<(Variant, String)> {
+    let is_shown = |known: &&VariantType| provider.service_clients.iter().any(|client| client.id == known.source);
+    provider.variants.iter().filter(is_shown).map(|known| (known.variant, known.type_key.clone())).collect()
+}
+
+/// Each type key once, with the tenants that show it.
+fn learn(tenants: &[Row]) -> Vec<Learned> {
+    let mut learned: BTreeMap<(Variant, &String), Vec<String>> = BTreeMap::new();
+    for row in tenants {
+        for (variant, type_key) in &row.type_keys {
+            learned.entry((*variant, type_key)).or_default().push(row.name.clone());
+        }
+    }
+    let learned = learned.into_iter();
+    learned.map(|((variant, type_key), tenants)| Learned { variant, type_key: type_key.clone(), tenants }).collect()
+}
+
+/// Where to put the type keys that other tenants lack.
+fn show_learned(report: &Report, each: bool) -> Text {
+    let is_lacking = |row: &Row| row.findings.iter().any(|finding| finding.id == "variant-type-unknown");
+    if !each && !report.tenants.iter().any(is_lacking) {
+        return Text::default();
+    }
+    let line = |learned: &Learned| {
+        let names: Vec<&str> = learned.tenants.iter().map(String::as_str).collect();
+        text!(
+            "learned from {}{}: the type key of the {} integration. For all tenants, write under [defaults.provider]: {}\n",
+            causes::subject(&names),
+            causes::list_names(&names),
+            learned.variant,
+            format!("variant_types = {{ {} = {} }}", learned.variant, toml::Value::from(learned.type_key.as_str()))
+        )
+    };
+    let lines: Text = report.learned.iter().map(line).collect();
+    if report.learned.is_empty() { lines } else { text!("\n") + lines }
 }
 
 /// A line for each tenant, or one for many tenants with the same bad verdict. With `each`, always a line for each.
@@ -166,5 +225,5 @@ fn text(report: &Report, each: bool) -> Text {
         findings: &row.findings,
         own_words: vec![row.domain.clone()],
     });
-    text + show_problems(troubles, each)
+    text + show_problems(troubles, each) + show_learned(report, each)
 }

@@ -14,12 +14,13 @@ use crate::{
     context::{Context, create_state_folder},
     display::text::text,
     exit::{Exit, Failure},
-    identity, keyboard,
+    identity,
+    keyboard::Conversation,
     plugin_pins::pin_tables,
     trust::require_place,
 };
 
-pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let path = &context.global.config;
     let dir = path.parent().map_or(Path::new(""), |dir| dir);
     require_place(path)?;
@@ -36,7 +37,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let pins = pin_tables(context)?;
     let state = StateDir::at(context.global.state_dir.clone().unwrap_or_else(|| dir.join(".flowswap")));
     identity::refuse_another(&state)?;
-    let passphrase = if identity::exists(&state)? { None } else { ask_for_passphrase()? };
+    let passphrase = if identity::exists(&state)? { None } else { ask_for_passphrase(context).await? };
     let state = create_state_folder(state.root())?;
     // Neither the journal nor the secrets belong in a repository.
     let ignored =
@@ -72,27 +73,34 @@ fn already_exists(path: &Path) -> Failure {
 }
 
 /// Asks the person at the terminal for a passphrase of the new identity. `None` if there is no terminal, or if they want none.
-fn ask_for_passphrase() -> Result<Option<Secret>, Failure> {
+async fn ask_for_passphrase(context: &Context) -> Result<Option<Secret>, Failure> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
     let passphrase =
-        read_hidden("Passphrase for the identity, which opens the captured secrets (leave empty for none)")?;
+        read_hidden(context, "Passphrase for the identity, which opens the captured secrets (leave empty for none):");
+    let passphrase = passphrase.await?;
     if passphrase.expose().is_empty() {
         return Ok(None);
     }
-    if read_hidden("The same again")?.expose() != passphrase.expose() {
+    if read_hidden(context, "The same again:").await?.expose() != passphrase.expose() {
         let failure = Failure::new(Exit::Usage, "the two passphrases differ, so nothing was done");
         return Err(failure.hint("run the same command again"));
     }
     Ok(Some(passphrase))
 }
 
-fn read_hidden(prompt: &'static str) -> Result<Secret, Failure> {
-    keyboard::read_hidden(&prompt.into()).map(Secret::new).map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "you gave no passphrase, so nothing was done"),
-        _ => Failure::at("ask for a passphrase")(error),
-    })
+/// Ctrl-C and the end of the input mean that nothing is to be done.
+async fn read_hidden(context: &Context, prompt: &'static str) -> Result<Secret, Failure> {
+    let mut person = Conversation::begin().await;
+    let prompt = text!("{}", prompt);
+    let typed = tokio::select! {
+        biased;
+        () = context.stop.stopped() => None,
+        typed = person.ask_hidden(&prompt) => typed,
+    };
+    let typed = typed.ok_or_else(|| Failure::new(Exit::Interrupted, "you gave no passphrase, so nothing was done"))?;
+    Ok(Secret::new(typed))
 }
 
 /// Where the passphrase of the identity is, for the configuration.

@@ -39,12 +39,21 @@ pub(super) fn join(tenants: &[(&str, &str)]) -> Option<String> {
             return Some(first);
         }
         status::COMMAND.to_owned()
+    } else if let Some(without) = without_names(tenants) {
+        return Some(without);
     } else if is(|name| format!("{ROLLBACK} {name}")) {
         format!("{ROLLBACK} --state {}", TenantState::RollingBack)
     } else {
         status::COMMAND.to_owned()
     };
     Some(full_command::of(only))
+}
+
+/// `apply` of a plan, if each of the commands is that with a name.
+fn without_names(tenants: &[(&str, &str)]) -> Option<String> {
+    let mut commands = tenants.iter().map(|(name, command)| command.strip_suffix(name).map(str::trim_end));
+    let first = commands.next().flatten().filter(|command| command.starts_with("flowswap apply "))?;
+    commands.all(|other| other == Some(first)).then(|| first.to_owned())
 }
 
 /// A command with other names in the place of a name.
@@ -81,5 +90,7 @@ mod tests {
         );
         is(join(&nine, |name| format!("flowswap rollback {name}")), "flowswap rollback --state rolling-back");
         is(join(&nine, |name| format!("flowswap finalize {name}")), "flowswap status");
+        is(join(two, |name| format!("flowswap apply plan.json {name}")), "flowswap apply plan.json a b");
+        is(join(&nine, |name| format!("flowswap apply plan.json {name}")), "flowswap apply plan.json");
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
 
 async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Init => init::run(context),
+        Command::Init => init::run(context).await,
         Command::Check(select) => check::run(context, &select).await,
         Command::Detect(args) => detect::run(context, &args).await,
         Command::Plan(args) => plan::run(context, &args).await,

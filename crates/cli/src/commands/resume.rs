@@ -154,7 +154,7 @@ fn describe_held(held: &BTreeMap<&str, Vec<&str>>) -> Text {
         let (subject, names) = (causes::subject(names), causes::list_names(names));
         let path = quoted(Path::new(*path));
         text!(
-            "not begun yet: {}{} of later waves; go on, or see what they wait for: flowswap apply {}\n",
+            "not begun yet: {}{} of other waves; go on, or see what they wait for: flowswap apply {}\n",
             subject,
             names,
             path

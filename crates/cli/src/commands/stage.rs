@@ -235,7 +235,10 @@ impl Held {
         let (apply, by_hand) = (apply(args), format!("{} --wave {}", apply(args), wave.name));
         let (opens_at, reason, next) = match gate {
             Gate::At(at) => (Some(*at), format!("it opens at {at}"), apply),
-            Gate::Behind(behind) => (None, describe_behind(behind), apply),
+            Gate::Behind(behind) => {
+                let reason = format!("{}; `--wave {}` begins it all the same", describe_behind(behind), wave.name);
+                (None, reason, apply)
+            }
             Gate::ByHand | Gate::Open => (None, "it is opened by hand".to_owned(), by_hand),
         };
         Self { wave: wave.name.clone(), tenants, opens_at, reason, next: full_command::of(next) }

@@ -158,7 +158,11 @@ pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
 }
 
 fn verb(refusal: &Refusal) -> &'static str {
-    if refusal.is_skipped { "skipped" } else { "refused" }
+    match refusal {
+        Refusal { is_skipped: true, .. } => "skipped",
+        Refusal { is_unread: true, .. } => "inconclusive",
+        _ => "refused",
+    }
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
@@ -211,7 +215,9 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         return Some(format!("flowswap resume {name}"));
     }
     let plan_path = Path::new(tenant.plan_path.as_deref().unwrap_or("plan.json"));
-    let apply = || format!("flowswap apply {}", quoted(plan_path));
+    // A tenant that was begun goes on by its name, whatever the waves before it wait for.
+    let by_name = if tenant.wave.is_some() && tenant.plan.is_some() { format!(" {name}") } else { String::new() };
+    let apply = || format!("flowswap apply {}{by_name}", quoted(plan_path));
     let rollback = || format!("flowswap rollback {name}");
     let finalize = || {
         let purge = if tenant.phase == Some(Phase::Purge) { " --purge" } else { "" };

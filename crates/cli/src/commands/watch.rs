@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use flowswap_config::Config;
-use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, TenantState};
+use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, Refusal, TenantState};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -258,14 +258,19 @@ fn report(context: &Context, names: &[String], watched: &Watched, logbook: &Logb
         reason: tenant.reason.clone(),
     };
     let report = Report { tenants: waited.iter().map(row).collect() };
-    let unreached: Vec<_> = others.into_iter().filter(|(_, tenant)| tenant.waits_for_rollback()).collect();
+    // Only `resume` continues what a run left there.
+    let is_left = |tenant: &Overview| {
+        let is_over = tenant.refusal.as_ref().is_some_and(Refusal::is_final);
+        tenant.waits_for_rollback() || (tenant.intent.is_some() && !is_over)
+    };
+    let unreached: Vec<_> = others.into_iter().filter(|(_, tenant)| is_left(tenant)).collect();
     if report.tenants.is_empty() && unreached.is_empty() {
         context.terminal.say("no tenant waits");
     }
     if !unreached.is_empty() {
         let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();
         let (subject, listed) = (causes::subject(&names), causes::list_names(&names));
-        let why = "a rollback was interrupted before it began for";
+        let why = "a run has not done what it set out to do for";
         context.terminal.say(text!("{} {}{}; continue it: flowswap resume", why, subject, listed));
     }
     context.terminal.report(&report, || text(&report))?;

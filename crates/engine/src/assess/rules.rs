@@ -361,9 +361,11 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Error,
         verdict: Verdict::Blocked,
         about: "flowswap cannot compute the type key of the API service integration from its name. It takes the key \
-                from the configuration, or from an instance that exists in the org.",
-        fix: "set `variant_types` of the provider; or install the integration once by hand in any org and copy its \
-              type from there",
+                from the configuration, or from an instance that exists in the org. Okta's API description makes such keys of the \
+                name, in lower case and with underscores. But a recorded key of another vendor has another form, so flowswap never \
+                creates a client with a key that it made up.",
+        fix: "set `variant_types` of the provider. To learn the key, install the integration once by hand in any org, and run `flowswap \
+              detect` for that org: it prints the key. Or try `palo_alto_networks_cloud_identity_engine` in a test org",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::AuthorizationCode)?;
             let variant = facts.needed_variant();

@@ -28,6 +28,8 @@ pub enum RunOutcome {
     DoneBefore,
     /// The run refused it.
     Refused,
+    /// The run could not read one of its sides.
+    Unread,
     /// The run did not get to it.
     Skipped,
 }

@@ -111,7 +111,7 @@ fn describe(kind: ErrorKind) -> &'static str {
         ErrorKind::NotFound => "something does not exist",
         ErrorKind::Conflict => "something is not in the expected state",
         ErrorKind::RateLimited => "too many requests",
-        ErrorKind::Unavailable => "no answer",
+        ErrorKind::Unavailable => "no usable answer",
         ErrorKind::Unreachable => "no server was reached",
         ErrorKind::Unsupported => "the other side cannot do this",
         ErrorKind::Invalid => "a request or an answer is malformed",

@@ -47,7 +47,7 @@ impl Runner {
         for Unreachable { tenant, goal, reason } in self.unreachable.iter().cloned() {
             let recorder = self.ports.logbook.recorder(&tenant, self.run).await?;
             let outcome = Outcome::Refused { changes: vec![reason] };
-            record_refusal(&recorder, goal, &outcome).await?;
+            self.record_refusal(&recorder, goal, &outcome).await?;
             refused.push((tenant, outcome));
         }
         let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
@@ -130,6 +130,26 @@ impl Runner {
         Ok(ended)
     }
 
+    /// Records why the run does nothing for a tenant. The same reason as before leaves no record, unless this run had said that it would
+    /// work on the tenant.
+    async fn record_refusal(&self, recorder: &Recorder, goal: Goal, outcome: &Outcome) -> Result<(), JournalError> {
+        let (reasons, unapproved, unread) = match outcome {
+            Outcome::Refused { changes } => (changes.clone(), false, false),
+            Outcome::Unapproved { reason } => (vec![reason.clone()], true, false),
+            Outcome::Unread { reason } => (vec![reason.clone()], false, true),
+            Outcome::Ended { .. } | Outcome::Unneeded { .. } | Outcome::Skipped { .. } => return Ok(()),
+        };
+        let is_known = {
+            let history = recorder.history()?;
+            let is_intended = history.intent.as_ref().is_some_and(|intent| intent.run == self.run);
+            !is_intended && history.has_refusal(goal, &reasons, false)
+        };
+        if !is_known {
+            recorder.record(Entry::Refused { goal, reasons, unapproved, unread }).await?;
+        }
+        Ok(())
+    }
+
     /// How the job ended, and the cause of a failure or a refusal that other tenants may share.
     async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<(Outcome, Option<Cause>), JournalError> {
         if let Some((outcome, cause)) = self.refuse(&job, &*recorder.history()?).await {
@@ -138,7 +158,7 @@ impl Runner {
                 Outcome::Unread { .. } | Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
                 }
-                outcome => record_refusal(&recorder, job.goal, &outcome).await.map(|()| outcome),
+                outcome => self.record_refusal(&recorder, job.goal, &outcome).await.map(|()| outcome),
             };
             return Ok((outcome?, cause));
         }
@@ -199,27 +219,13 @@ fn count(ended: &[Ended]) -> Vec<OutcomeCount> {
         let key = match outcome {
             Outcome::Ended { state, .. } if !was_done => (RunOutcome::Ended, Some(*state)),
             Outcome::Ended { state, .. } | Outcome::Unneeded { state, .. } => (RunOutcome::DoneBefore, Some(*state)),
-            Outcome::Refused { .. } | Outcome::Unapproved { .. } | Outcome::Unread { .. } => {
-                (RunOutcome::Refused, None)
-            }
+            Outcome::Refused { .. } | Outcome::Unapproved { .. } => (RunOutcome::Refused, None),
+            Outcome::Unread { .. } => (RunOutcome::Unread, None),
             Outcome::Skipped { .. } => (RunOutcome::Skipped, None),
         };
         *counts.entry(key).or_default() += 1;
     }
     counts.into_iter().map(|((outcome, state), tenants)| OutcomeCount { outcome, state, tenants }).collect()
-}
-
-async fn record_refusal(recorder: &Recorder, goal: Goal, outcome: &Outcome) -> Result<(), JournalError> {
-    let (reasons, unapproved, unread) = match outcome {
-        Outcome::Refused { changes } => (changes.clone(), false, false),
-        Outcome::Unapproved { reason } => (vec![reason.clone()], true, false),
-        Outcome::Unread { reason } => (vec![reason.clone()], false, true),
-        Outcome::Ended { .. } | Outcome::Unneeded { .. } | Outcome::Skipped { .. } => return Ok(()),
-    };
-    if !recorder.history()?.has_refusal(goal, &reasons, false) {
-        recorder.record(Entry::Refused { goal, reasons, unapproved, unread }).await?;
-    }
-    Ok(())
 }
 
 /// How many intents are recorded at once, so that they share syncs.

@@ -129,7 +129,7 @@ impl Bucket {
     }
 
     /// Learns from an answer.
-    pub(super) fn learn(&mut self, reading: Reading, now: Instant) {
+    pub(super) fn learn(&mut self, share: Share, reading: Reading, now: Instant) {
         if reading.rest > self.window() {
             self.window = Some(reading.rest);
         }
@@ -137,11 +137,11 @@ impl Bucket {
         match self.ends {
             Some(known) if known + SAME >= ends => self.remaining = self.remaining.min(reading.remaining),
             // Another window has begun, with this request in it.
-            Some(_) => (self.sent, self.remaining) = (1, reading.remaining),
+            Some(_) => (self.sent, self.remaining) = (self.attribute(share, reading), reading.remaining),
             None => self.remaining = reading.remaining,
         }
         if self.limit.is_none() {
-            self.remaining = reading.remaining;
+            (self.sent, self.remaining) = (self.sent.max(self.attribute(share, reading)), reading.remaining);
             // Without the limit, nothing can be spread, but nothing is left.
             self.held = (reading.limit.is_none() && reading.remaining == 0).then_some(ends).or(self.held);
         }
@@ -164,6 +164,18 @@ impl Bucket {
     /// The time between two requests that are spread evenly. Zero if no limit is known.
     pub(super) fn spacing(&self, share: Share) -> Duration {
         self.limit.map_or(Duration::ZERO, |limit| self.interval(self.cap(share, limit)))
+    }
+
+    /// How many requests of a window that began without flowswap may have been its own. An earlier command may have sent some, so what
+    /// goes beyond the part of others until now counts as flowswap's.
+    fn attribute(&self, share: Share, reading: Reading) -> u32 {
+        let Some(limit) = reading.limit else { return 1 };
+        let used = limit.saturating_sub(reading.remaining);
+        let begun = 1.0 - reading.rest.div_duration_f64(self.window()).min(1.0);
+        let of_others = (f64::from(limit - share.of(limit)) * begun).ceil();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a part of the limit")]
+        let of_others = of_others as u32;
+        used.saturating_sub(of_others).max(1)
     }
 
     fn begin_window(&mut self, now: Instant) {
@@ -206,7 +218,7 @@ mod tests {
         let mut bucket = Bucket::default();
         bucket.send(SHARE, now);
         bucket.answer();
-        bucket.learn(reading(40, 39, 60), now);
+        bucket.learn(SHARE, reading(40, 39, 60), now);
         bucket
     }
 
@@ -247,7 +259,7 @@ mod tests {
         assert!(send_all(&mut bucket, begin, 1).len() < 15);
         // They have used 30 at once. Of the 10 that are left, flowswap takes its part late in the window.
         let mut bucket = known(begin);
-        bucket.learn(reading(40, 10, 60), begin);
+        bucket.learn(SHARE, reading(40, 10, 60), begin);
         let times = send_all(&mut bucket, begin, 0);
         assert_eq!((times[0], times.len()), (30, 10), "{times:?}");
     }
@@ -258,11 +270,28 @@ mod tests {
         let mut bucket = known(begin);
         send_all(&mut bucket, begin, 0);
         // The server's window ended earlier than its last answer said.
-        bucket.learn(reading(40, 30, 60), begin + seconds(50));
-        assert_eq!(bucket.sent, 1);
+        bucket.learn(SHARE, reading(40, 30, 60), begin + seconds(50));
+        assert_eq!(bucket.sent, 10, "nobody can know whose the other nine are");
         // The answer to an older request says more than is left by now.
-        bucket.learn(reading(40, 35, 60), begin + seconds(50));
+        bucket.learn(SHARE, reading(40, 35, 60), begin + seconds(50));
         assert_eq!(bucket.remaining, 30);
+    }
+
+    /// An earlier command has sent 15 of 40 requests in the last 30 seconds, and others 10.
+    #[tokio::test]
+    async fn what_others_did_not_send_was_an_earlier_command() {
+        let begin = Instant::now();
+        let mut bucket = Bucket::default();
+        bucket.send(SHARE, begin);
+        bucket.answer();
+        bucket.learn(SHARE, reading(40, 14, 30), begin);
+        assert_eq!(bucket.sent, 16);
+        assert!(send_all(&mut bucket, begin, 0).iter().filter(|time| **time < 30).count() <= 4);
+        // Others alone have used their part.
+        let mut bucket = Bucket::default();
+        bucket.send(SHARE, begin);
+        bucket.learn(SHARE, reading(40, 29, 30), begin);
+        assert_eq!(bucket.sent, 1);
     }
 
     #[tokio::test]

@@ -118,6 +118,7 @@ impl Governor {
     /// Learns from an answer. With `refused`, the server refused the request because of a limit, and says to wait this long.
     pub(crate) fn learn(&self, place: Place<'_>, reading: Option<Reading>, refused: Option<Duration>) {
         let (now, mut state) = (Instant::now(), self.lock());
+        let share = state.share;
         let origin = state.origin(place.origin);
         // Okta's answer to too many requests at once: a limit of 0 (developer.okta.com, "Monitor rate limits").
         let is_of_width = reading.is_some_and(|reading| reading.limit == Some(0)) && refused.is_some();
@@ -130,7 +131,7 @@ impl Governor {
         }
         match (refused, reading) {
             (Some(wait), _) => bucket.refuse(reading, wait, now),
-            (None, Some(reading)) => bucket.learn(reading, now),
+            (None, Some(reading)) => bucket.learn(share, reading, now),
             (None, None) => {}
         }
         origin.widen();

@@ -19,6 +19,8 @@ struct Jwk {
     kty: String,
     kid: Option<String>,
     alg: Option<String>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
     crv: Option<String>,
     n: Option<String>,
     e: Option<String>,
@@ -36,10 +38,16 @@ pub(super) fn read(text: &str) -> Result<(Material, Option<Algorithm>, Option<St
     let jwk: Jwk = match serde_json::from_str(text) {
         Ok(jwk) => jwk,
         Err(_) if text.contains("\"keys\"") => return Err(KeyError::Jwk("is a set: take one key out of `keys`")),
-        Err(_) => return Err(KeyError::Jwk("has no `kty`, or is no JSON")),
+        Err(_) => return Err(KeyError::Jwk("is not JSON with a `kty`, whose members are texts")),
     };
+    if !matches!(jwk.kty.as_str(), "RSA" | "EC") {
+        return Err(KeyError::Kind);
+    }
     if jwk.d.is_none() {
         return Err(KeyError::Public);
+    }
+    if jwk.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
+        return Err(KeyError::Purpose);
     }
     let algorithm = match jwk.alg.as_deref() {
         None => None,

@@ -28,7 +28,8 @@ impl SigningKey {
     ///
     /// If the text is no private key of a kind that Okta takes, or the key cannot sign by the algorithm.
     pub(crate) fn read(text: &str, algorithm: Option<Algorithm>) -> Result<Self, KeyError> {
-        let text = text.trim();
+        // Some editors begin a file with a mark.
+        let text = text.trim_start_matches('\u{feff}').trim();
         let (material, named, id) = match text.chars().next() {
             None => return Err(KeyError::Empty),
             Some('{') => jwk::read(text)?,
@@ -99,8 +100,12 @@ fn read_pem(text: &str) -> Result<Material, KeyError> {
     if begins("OPENSSH PRIVATE KEY") {
         return Err(KeyError::OpenSsh);
     }
-    let is_private = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"].iter().any(|label| begins(label));
-    if !is_private {
+    let count = |label: &&str| text.matches(&format!("-----BEGIN {label}-----")).count();
+    let private: usize = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"].iter().map(count).sum();
+    if private > 1 {
+        return Err(KeyError::Several);
+    }
+    if private == 0 {
         let is_public = ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"].iter().any(|label| begins(label));
         return Err(if is_public { KeyError::Public } else { KeyError::Form });
     }

@@ -31,7 +31,9 @@ pub(crate) enum KeyError {
     Jwk(&'static str),
     #[error("is neither an RSA key of 2048 to 8192 bits nor an EC key of P-256, P-384, or P-521")]
     Kind,
-    #[error("is a JWK whose `alg` does not sign client assertions")]
+    #[error("is a file with several private keys")]
+    Several,
+    #[error("is a JWK that `alg` or `use` does not let sign client assertions")]
     Purpose,
     #[error("is damaged: its numbers do not fit together")]
     Damaged,

@@ -187,10 +187,11 @@ fn hint(error: &KeyError) -> &'static str {
         KeyError::Form | KeyError::Pem | KeyError::Jwk(_) | KeyError::Damaged => {
             "copy the key again as Okta showed it, as PEM or as JSON, with all of its lines"
         }
+        KeyError::Several => "keep only the key of the app in the file",
         KeyError::Purpose => "make a key for signatures on the app's page, and use its private key",
         KeyError::Kind => "make a key of RSA with 2048 bits or more, or of P-256",
         KeyError::Algorithm(..) => {
-            "remove the algorithm from the configuration; flowswap takes the one that fits the key"
+            "remove `algorithm` from the configuration, or `alg` from the key; flowswap takes the one that fits the key"
         }
     }
 }

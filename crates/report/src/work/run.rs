@@ -76,6 +76,7 @@ impl RunLine {
                 (RunOutcome::Ended, Some(state)) => states.entry(*state).or_default().0 += tenants,
                 (RunOutcome::DoneBefore, Some(state)) => states.entry(*state).or_default().1 += tenants,
                 (RunOutcome::Skipped, _) => others.push(format!("{tenants} skipped")),
+                (RunOutcome::Unread, _) => others.push(format!("{tenants} inconclusive")),
                 (RunOutcome::Refused, _) => others.push(format!("{tenants} refused")),
                 (RunOutcome::Ended | RunOutcome::DoneBefore, None) => {}
             }

@@ -88,6 +88,8 @@ pub struct RefusalLine {
     pub goal: Goal,
     /// Whether the run did not get to the tenant, and so refused nothing.
     pub is_skipped: bool,
+    /// Whether a side could not be read, so nothing is known to be wrong.
+    pub is_unread: bool,
     /// Why.
     pub reasons: Vec<String>,
 }
@@ -95,8 +97,12 @@ pub struct RefusalLine {
 impl RefusalLine {
     /// What was refused or skipped, and why.
     pub(crate) fn sentence(&self) -> String {
-        let how = if self.is_skipped { "skipped" } else { "refused" };
-        format!("{how} by `{}`: {}", self.goal.entered_as(), self.reasons.join("; "))
+        let (goal, reasons) = (self.goal.entered_as(), self.reasons.join("; "));
+        match (self.is_skipped, self.is_unread) {
+            (true, _) => format!("skipped by `{goal}`: {reasons}"),
+            (false, true) => format!("`{goal}` could not tell: {reasons}"),
+            (false, false) => format!("refused by `{goal}`: {reasons}"),
+        }
     }
 }
 

@@ -57,12 +57,13 @@ impl WorkedTenant {
                 let line = secret(draft, handle, SecretEvent::HandedOver);
                 self.secrets.push(SecretLine { by: Some(by.clone()), way: Some(*way), ..line });
             }
-            Entry::Refused { goal, reasons, .. } => {
-                self.refusals.push(RefusalLine { at, run, goal: *goal, is_skipped: false, reasons: reasons.clone() });
+            Entry::Refused { goal, reasons, unread, .. } => {
+                let (reasons, is_unread) = (reasons.clone(), *unread);
+                self.refusals.push(RefusalLine { at, run, goal: *goal, is_skipped: false, is_unread, reasons });
             }
             Entry::Skipped { goal, reason } => {
                 let reasons = vec![reason.clone()];
-                self.refusals.push(RefusalLine { at, run, goal: *goal, is_skipped: true, reasons });
+                self.refusals.push(RefusalLine { at, run, goal: *goal, is_skipped: true, is_unread: false, reasons });
             }
             Entry::TenantEnded { state, reason, interrupted } => {
                 let (state, reason, interrupted) = (*state, reason.clone(), *interrupted);

@@ -129,6 +129,7 @@ impl WorkedTenant {
         let has_failed = self.attempts.iter().any(|attempt| attempt.end == AttemptEnd::Failed);
         match self.state {
             S::Failed | S::Stuck => Attention::Failed,
+            _ if self.refusal().is_some_and(|refusal| refusal.is_unread) => Attention::Unfinished,
             _ if self.refusal().is_some_and(|refusal| !refusal.is_skipped) => Attention::Refused,
             S::Running | S::Waiting | S::Soaking | S::RollingBack => Attention::Unfinished,
             _ if has_failed => Attention::Healed,

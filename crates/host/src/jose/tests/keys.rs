@@ -103,7 +103,7 @@ fn a_key_in_every_form_signs_in_the_same_name() {
             (Algorithm::Rs512, &signature::RSA_PKCS1_2048_8192_SHA512),
             (Algorithm::Ps256, &signature::RSA_PSS_2048_8192_SHA256),
         ] {
-            let key = SigningKey::read(&format!("\n{text}\n"), Some(algorithm)).unwrap();
+            let key = SigningKey::read(&format!("\u{feff}\n{text}\n"), Some(algorithm)).unwrap();
             public.verify(check, b"signed", &key.sign(b"signed").unwrap()).unwrap();
         }
         assert_eq!(SigningKey::read(&text, None).unwrap().algorithm(), Algorithm::Rs256);
@@ -138,7 +138,10 @@ fn what_is_no_private_key_is_refused_with_a_reason_and_never_shown() {
         (pem("PRIVATE KEY", b"canary-0f3e"), KeyError::Kind),
         (pem("PRIVATE KEY", &pkcs8(RSA, b"canary-0f3e")), KeyError::Kind),
         ("-----BEGIN PRIVATE KEY-----\ncanary 0f3e".to_owned(), KeyError::Pem),
-        ("{canary-0f3e".to_owned(), KeyError::Jwk("has no `kty`, or is no JSON")),
+        ("{canary-0f3e".to_owned(), KeyError::Jwk("is not JSON with a `kty`, whose members are texts")),
+        ([pem("PRIVATE KEY", b"x"), pem("EC PRIVATE KEY", b"canary-0f3e")].concat(), KeyError::Several),
+        (with(&|jwk| jwk["use"] = "enc".into()), KeyError::Purpose),
+        (json!({ "kty": "oct", "k": "canary-0f3e" }).to_string(), KeyError::Kind),
         (json!({ "keys": [rsa()] }).to_string(), KeyError::Jwk("is a set: take one key out of `keys`")),
         (with(&|jwk| drop(jwk.as_object_mut().unwrap().remove("d"))), KeyError::Public),
         (
