@@ -150,7 +150,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
 
     terminal.run("check", 0);
     let detected = terminal.json("detect", 4);
-    check_keys("detect", &detected, &["format", "tenants"]);
+    check_keys("detect", &detected, &["format", "tenants", "learned"]);
     let row = ["name", "verdict", "flow", "findings", "legacy_client", "service_clients"];
     for tenant in detected["tenants"].as_array().unwrap() {
         has_keys("tenant", tenant, &row);

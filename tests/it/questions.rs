@@ -67,3 +67,23 @@ fn a_command_that_was_suspended_asks_again() {
     let (code, screen) = person.finish();
     assert_eq!((code, lab.in_state("swapped").len()), (0, 2), "{screen}");
 }
+
+/// Nothing is made if the person gives no passphrase, and the terminal shows again what is typed.
+#[test]
+fn no_passphrase_is_no_answer() {
+    for is_interrupted in [false, true] {
+        let folder = crate::support::folder();
+        let mut person = Terminal::start_on(command(folder.path(), &["init"]), 40, 120);
+        person.await_words("Passphrase for the identity");
+        person.await_hidden();
+        if is_interrupted {
+            person.signal(Signal::INT);
+        } else {
+            person.press(b"\x04");
+        }
+        let (code, screen) = person.finish();
+        assert_eq!(code, 5, "{screen}");
+        assert!(screen.contains("error: you gave no passphrase, so nothing was done"), "{screen}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{screen}");
+    }
+}

@@ -83,14 +83,20 @@ impl Terminal {
         self.press(format!("{line}\n").as_bytes());
     }
 
-    /// Types a line once the terminal no longer shows what is typed.
+    /// Waits until the terminal no longer shows what is typed.
     #[track_caller]
-    pub(crate) fn enter_hidden(&mut self, line: &str) {
+    pub(crate) fn await_hidden(&mut self) {
         let begun = Instant::now();
         while tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO) {
             assert!(begun.elapsed() < FOREVER, "the terminal still shows what is typed:\n{}", self.seen);
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Types a line once the terminal no longer shows what is typed.
+    #[track_caller]
+    pub(crate) fn enter_hidden(&mut self, line: &str) {
+        self.await_hidden();
         self.enter(line);
     }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use flowswap_config::Config;
-use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, Refusal, TenantState};
+use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, TenantState};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -259,10 +259,8 @@ fn report(context: &Context, names: &[String], watched: &Watched, logbook: &Logb
     };
     let report = Report { tenants: waited.iter().map(row).collect() };
     // Only `resume` continues what a run left there.
-    let is_left = |tenant: &Overview| {
-        let is_over = tenant.refusal.as_ref().is_some_and(Refusal::is_final);
-        tenant.waits_for_rollback() || (tenant.intent.is_some() && !is_over)
-    };
+    let is_unread = |tenant: &Overview| tenant.refusal.as_ref().is_some_and(|refusal| refusal.is_unread);
+    let is_left = |tenant: &Overview| tenant.waits_for_rollback() || (tenant.intent.is_some() && is_unread(tenant));
     let unreached: Vec<_> = others.into_iter().filter(|(_, tenant)| is_left(tenant)).collect();
     if report.tenants.is_empty() && unreached.is_empty() {
         context.terminal.say("no tenant waits");

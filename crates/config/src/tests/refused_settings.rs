@@ -106,7 +106,7 @@ fn unknown_keys_everywhere() {
     5 | proxy = "p"
       | ^^^^^ not a key of `[network]`
       |
-      = help: use one of `ca_file`, `resolve`, `timeout`
+      = help: use one of `ca_file`, `resolve`, `timeout`, `share`
 
     error: unknown key `concurency`
      --> migrate.toml:7:1
@@ -219,6 +219,14 @@ fn failure_budgets() {
     {
         let refusal = refuse_toml(&format!("[run]\nmax_failures = {value}\n"));
         assert!(refusal.contains("migrate.toml:2:16") && refusal.contains("\"1%\" to \"100%\""), "{refusal}");
+    }
+}
+
+#[test]
+fn shares() {
+    for value in ["\"0%\"", "50", "0.5", "\"101%\"", "\"half\"", "\"\"", "true"] {
+        let refusal = refuse_toml(&format!("[network]\nshare = {value}\n"));
+        assert!(refusal.contains("migrate.toml:2:9") && refusal.contains("\"1%\" to \"100%\""), "{refusal}");
     }
 }
 

@@ -54,12 +54,16 @@ fn invalid_waves() {
       |
     1 | [[wave]]
       | ^^^^^^^^ expected lowercase letters, digits, `.`, `_`, and `-`, such as "canary"
+      |
+      = help: start with a letter or a digit
 
     error: a wave has no valid `name`
      --> migrate.toml:4:8
       |
     4 | name = "Canary"
       |        ^^^^^^^^ expected lowercase letters, digits, `.`, `_`, and `-`, such as "canary"
+      |
+      = help: start with a letter or a digit
 
     error: invalid value for `pick`
      --> migrate.toml:8:8
