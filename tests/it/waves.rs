@@ -274,7 +274,10 @@ fn a_wave_that_fails_holds_the_others_of_the_same_command() {
     let kind = FaultKind::Status { status: 400 };
     lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 1, skip: 0 });
     let held = lab.json(&["apply", "plan.json", "--yes", "--wave", "canary,rest"], 3);
-    assert_eq!(held["held"]["reason"], "tenants of earlier waves are not swapped yet: acme is failed; `--wave rest` begins it all the same");
+    assert_eq!(
+        held["held"]["reason"],
+        "tenants of earlier waves are not swapped yet: acme is failed; `--wave rest` begins it all the same"
+    );
     // Somebody who has seen that may begin with the wave all the same.
     lab.run(&["apply", "plan.json", "--yes", "--wave", "rest"]).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 3);

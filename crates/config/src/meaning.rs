@@ -35,7 +35,7 @@ impl Config {
 fn meaning(tenant: &TenantConfig) -> Value {
     let side = |side: &crate::SideConfig| json!({ "plugin": side.plugin, "table": side.written() });
     // Labels only select tenants.
-    let TenantConfig { name: _, timezone: _, app_data, owner, accept, labels: _, provider, directory } = tenant;
+    let TenantConfig { name: _, timezone: _, app_data, owner, accept, labels: _, provider, directory, at: _ } = tenant;
     let mut meaning =
         json!({ "app_data": app_data, "owner": owner, "provider": side(provider), "directory": side(directory) });
     // Without the key, the digest is that of versions before it, and what was approved then still counts.

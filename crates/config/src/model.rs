@@ -12,12 +12,13 @@ use serde_json::Value;
 
 use crate::{
     approvals::Approvals,
+    location::Location,
     notify::NotifyTarget,
     reference::SecretRef,
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
     simulation::Simulation,
-    source::Sources,
+    source::{Place, Sources},
     waves::WaveRule,
 };
 
@@ -57,7 +58,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The tenant with this name.
+    /// Where a tenant is configured: the file, and the line of its name.
+    pub fn place_of(&self, tenant: &TenantConfig) -> Place<'_> {
+        self.sources.place(tenant.at)
+    }
+
+    /// The tenant of this name.
     pub fn tenant(&self, name: &str) -> Option<&TenantConfig> {
         self.by_name.get(name).and_then(|index| self.tenants.get(*index))
     }
@@ -82,4 +88,6 @@ pub struct TenantConfig {
     pub provider: Arc<SideConfig>,
     /// The directory that uses them.
     pub directory: Arc<SideConfig>,
+    /// Where its name is.
+    pub(crate) at: Location,
 }

@@ -84,7 +84,17 @@ impl Reader {
         let provider = self.read_side(&draft, defaults, "provider").map(Arc::new);
         let directory = self.read_side(&draft, defaults, "directory").map(Arc::new);
         let (app_data, provider, directory) = (app_data?, provider?, directory?);
-        Some(TenantConfig { app_data, owner, accept, labels, timezone, provider, directory, name: draft.name })
+        Some(TenantConfig {
+            app_data,
+            owner,
+            accept,
+            labels,
+            timezone,
+            provider,
+            directory,
+            at: draft.name_at,
+            name: draft.name,
+        })
     }
 
     /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.

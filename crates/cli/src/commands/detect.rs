@@ -75,6 +75,9 @@ struct Row {
     legacy_client: Option<LegacyClient>,
     /// The clients of the client-credential flow.
     service_clients: Vec<ServiceClient>,
+    /// Where the tenant is configured.
+    #[serde(skip)]
+    place: Option<String>,
     /// The type keys that the org shows, and not the configuration.
     #[serde(skip)]
     type_keys: Vec<(Variant, String)>,
@@ -92,6 +95,10 @@ pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Fa
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut tenants = fleet.each(&config, &progress, |tenant| assess_tenant(tenant, warn_days)).await;
     context.fail_if_stopped()?;
+    for row in &mut tenants {
+        let place = config.tenant(&row.name).map(|tenant| config.place_of(tenant));
+        row.place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
+    }
     if let Some(metrics) = &context.metrics {
         tenants.iter().for_each(|row| metrics.note_days_left(&row.name, row.days_left));
     }
@@ -151,6 +158,7 @@ fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
         days_left: assessment.days_left,
         findings: assessment.findings,
         legacy_client: assessment.legacy_client,
+        place: None,
         type_keys: sides.provider.as_ref().map(show_type_keys).unwrap_or_default(),
         service_clients: sides.provider.map(|provider| provider.service_clients).unwrap_or_default(),
         directory: sides.directory.ok(),
@@ -225,5 +233,6 @@ fn text(report: &Report, each: bool) -> Text {
         findings: &row.findings,
         own_words: vec![row.domain.clone()],
     });
-    text + show_problems(troubles, each) + show_learned(report, each)
+    let place = |name: &str| report.tenants.iter().find(|row| row.name == name).and_then(|row| row.place.clone());
+    text + show_problems(troubles, each, place) + show_learned(report, each)
 }

@@ -250,10 +250,20 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         // The directory uses the new client, and only the legacy client is left to deal with.
         S::Failed | S::Running | S::Stuck if tenant.is_swapped => Some(finalize()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
+            // A wrong configuration is corrected after that, because a run keeps to the one that it began with.
+            Direction::Forward if must_roll_back(name, tenant) => Some(format!("{} --accept-changes", rollback())),
             Direction::Forward => Some(apply()),
             Direction::Back => Some(rollback()),
         },
     }
+}
+
+/// Whether a step failed in a way that only a rollback helps, as the plugin says. The rest of its words may come from outside.
+fn must_roll_back(name: &str, tenant: &Overview) -> bool {
+    // A hint may be for any tenant.
+    let says = |reason: &String, who: &str| reason.contains(&format!("`flowswap rollback {who} --accept-changes`"));
+    let is_said = tenant.reason.as_ref().is_some_and(|reason| says(reason, name) || says(reason, "TENANT"));
+    tenant.state == TenantState::Failed && is_said
 }
 
 fn text(report: &Report, each: bool) -> Text {

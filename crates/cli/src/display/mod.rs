@@ -64,19 +64,25 @@ pub(crate) fn tone_of_ending(ending: Ending) -> Tone {
 }
 
 /// Lists what blocks the tenants that need a person, and the fix. Tenants with the same problems are listed once, or one by
-/// one with `each`.
-pub(crate) fn show_problems<'a>(tenants: impl IntoIterator<Item = TroubledTenant<'a>>, each: bool) -> Text {
+/// one with `each`. `place` says where a tenant is configured, if that is known.
+pub(crate) fn show_problems<'a>(
+    tenants: impl IntoIterator<Item = TroubledTenant<'a>>,
+    each: bool,
+    place: impl Fn(&str) -> Option<String>,
+) -> Text {
     let problems = if each { Problem::of_each(tenants) } else { Problem::by_cause(tenants) };
-    problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect()
+    let place = |problem: &Problem| if let [only] = problem.tenants.as_slice() { place(only) } else { None };
+    problems.iter().map(|problem| text!("\n{}", show_problem(problem, place(problem)))).collect()
 }
 
 /// What blocks some tenants, and the fix.
-pub(crate) fn show_problem(problem: &Problem) -> Text {
+pub(crate) fn show_problem(problem: &Problem, place: Option<String>) -> Text {
     let names: Vec<&str> = problem.tenants.iter().map(String::as_str).collect();
     let is = if names.len() == 1 { "is" } else { "are" };
     let subject = paint(Tone::Strong, causes::subject(&names));
     let verdict = paint(tone_of_verdict(problem.verdict), problem.verdict);
-    let mut text = text!("{} {} {}{}\n", subject, is, verdict, causes::list_names(&names));
+    let place = place.map(|place| text!(" ({})", place)).unwrap_or_default();
+    let mut text = text!("{}{} {} {}{}\n", subject, place, is, verdict, causes::list_names(&names));
     for ProblemError { id, message, fix } in &problem.errors {
         text += text!("  {}: {}\n    fix: {}\n", paint(tone_of_severity(Severity::Error), id), message, fix);
     }

@@ -56,7 +56,7 @@ pub(crate) fn list(plan: &Plan, each: bool) -> Text {
         ]
     });
     let mut text = table::render(["tenant", "verdict", "steps", "rollback", "findings"], rows);
-    text += show_problems(plan.tenants.iter().map(TroubledTenant::of), each);
+    text += show_problems(plan.tenants.iter().map(TroubledTenant::of), each, |_| None);
     text + "\n" + summarize(plan, plan.tenants.iter().map(PlannedTenant::outline))
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn show(report: &PlanReport) -> Text {
     if in_need > 0 {
         let need = if in_need == 1 { "needs" } else { "need" };
         text += text!("\n{}\n", paint(Tone::Strong, text!("{} {} a person first:", super::tenants(in_need), need)));
-        text.extend(report.problems.iter().map(show_problem));
+        text.extend(report.problems.iter().map(|problem| show_problem(problem, None)));
     }
     let tenants: BTreeMap<&str, &TenantLine> =
         report.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
