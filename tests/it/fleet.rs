@@ -202,3 +202,22 @@ fn two_hundred_tenants_migrate_in_one_apply() {
     lab.run(&["apply", "plan.json", "--yes", "--quiet"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ready);
 }
+
+/// The type key is in no public document. An instance in one org shows it, and the other orgs need it.
+#[test]
+fn a_type_key_that_one_org_shows_is_offered_to_the_others() {
+    let lab = Lab::with_tenants(12);
+    let without = |text: String| {
+        let lines = text.lines().filter(|line| !line.starts_with("variant_types"));
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    lab.edit_config(without);
+    let key = lab.sim.variant_types().plain;
+    let told = lab.run(&["detect"]).expect(4).stdout;
+    let expect = format!("For all tenants, write under [defaults.provider]: variant_types = {{ plain = \"{key}\" }}");
+    let told: String = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&expect), "{told}");
+    assert!(told.contains("variant-type-unknown"), "{told}");
+    let learned = &lab.json(&["detect"], 4)["learned"];
+    assert_eq!((&learned[0]["variant"], &learned[0]["type_key"]), (&"plain".into(), &key.into()));
+}

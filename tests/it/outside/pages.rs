@@ -30,5 +30,10 @@ pub(super) fn render(lab: &Lab, tenant: &SimTenant, row: &Row, output: &Output) 
     for line in output.stdout.lines().filter(is_told).chain(output.stderr.lines().filter(is_error)) {
         let _ = writeln!(page, "{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
     }
-    page.replace(&tenant.name, "{tenant}").replace(&*lab.dir().to_string_lossy(), "<folder>").trim_end().to_owned()
+    let page = page.replace(&tenant.name, "{tenant}").replace(&*lab.dir().to_string_lossy(), "<folder>");
+    let config = std::fs::read_to_string(lab.path("migrate.toml")).unwrap();
+    // The line of a tenant depends on which one the row got.
+    let lines = 1..=config.lines().count();
+    let page = lines.fold(page, |page, line| page.replace(&format!("(migrate.toml:{line})"), "(migrate.toml:LINE)"));
+    page.trim_end().to_owned()
 }

@@ -88,7 +88,7 @@ impl Bucket {
         if self.sent >= cap && !rest.is_zero() {
             return Some((rest, Reason::Share));
         }
-        // Others get their part of what is left of the window, if they use more than their share even all of it.
+        // Others may still need their part of the rest of the window. If they used more than that before, too little is left for both.
         let others = limit - share.of(limit);
         if !rest.is_zero() && f64::from(self.remaining) <= f64::from(others) * (rest.div_duration_f64(self.window())) {
             let until = self.window().mul_f64(f64::from(self.remaining) / f64::from(others.max(1)));
