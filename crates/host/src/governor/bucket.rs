@@ -112,7 +112,10 @@ impl Bucket {
         self.ends.get_or_insert(now + window);
         let limit = self.limit?;
         let cap = self.cap(share, limit);
-        self.due = Some(self.due.map_or(now, |due| due.max(now)) + self.interval(cap));
+        let interval = self.interval(cap);
+        // One that is late by less than an interval does not make the later ones late.
+        let earliest = now.checked_sub(interval).unwrap_or(now);
+        self.due = Some(self.due.map_or(now, |due| due.max(earliest)) + interval);
         Some(f64::from(self.sent) / f64::from(limit))
     }
 
