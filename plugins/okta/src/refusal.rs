@@ -127,12 +127,12 @@ fn classify(
             let scope = missing_scope.unwrap_or_default();
             (ErrorKind::Permission, Some(format!("grant the scope {scope} to the client")))
         }
-        (401 | 403, _) if ask.auth.is_none() && ask.url.contains("/.well-known/") => {
-            (ErrorKind::Permission, hint("check the proxy: okta shows this to anybody, without a credential"))
-        }
         (403, _) if missing_scope.is_some() => (ErrorKind::Permission, hint("grant the client the scope of this call")),
         (401, Some("E0000015")) => {
             (ErrorKind::Unsupported, hint("ask Okta whether the org has a license for this feature"))
+        }
+        (401 | 403, _) if ask.auth.is_none() && ask.url.contains("/.well-known/") => {
+            (ErrorKind::Permission, hint("check the proxy: okta shows this to anybody, without a credential"))
         }
         (401, Some("invalid_client")) => (ErrorKind::Auth, None),
         (400 | 401, Some(code)) if PROOF_CODES.contains(&code) => (ErrorKind::Auth, hint(service_app::PROOF)),
