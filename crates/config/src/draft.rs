@@ -97,9 +97,7 @@ impl Reader {
 
     /// Checks the characters strictly: a tenant's name becomes part of the names of files and secrets.
     pub(crate) fn check_name(&mut self, name: &str, at: Location) {
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let rest_is_fine = name.chars().all(|c| is_plain(c) || matches!(c, '.' | '_' | '-'));
-        if name.starts_with(is_plain) && rest_is_fine && name.len() <= 63 {
+        if is_plain_name(name) && name.len() <= 63 {
             return;
         }
         let error = Diagnostic::new(format!("`{name}` cannot be the name of a tenant"));
@@ -121,6 +119,13 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether it has only lowercase letters, digits, `.`, `_`, and `-`, and begins with a letter or a digit: it may follow an option,
+/// where a dash begins another.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(is_plain) && name.chars().all(|c| is_plain(c) || matches!(c, '.' | '_' | '-'))
 }
 
 /// The valid name that is nearest to `name`.

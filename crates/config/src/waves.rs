@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::{
     diagnostic::Diagnostic,
+    draft::is_plain_name,
     reader::Reader,
     tree::{Entry, Node, Table},
 };
@@ -116,10 +117,7 @@ impl Reader {
         let table = node.as_table()?;
         self.check_keys(table, &KEYS, "`[[wave]]`");
         let name = table.get("name").and_then(|entry| entry.node.as_text());
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-        // The name follows `--wave`, where a dash begins an option.
-        let is_valid = |name: &str| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_plain);
-        let Some(name) = name.filter(|name| is_valid(name)) else {
+        let Some(name) = name.filter(|name| is_plain_name(name)) else {
             let at = table.get("name").map_or(node.at, |entry| entry.node.at);
             let error = Diagnostic::new("a wave has no valid `name`");
             let error = error.at(at, "expected lowercase letters, digits, `.`, `_`, and `-`, such as \"canary\"");

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     api::{Api, Pages},
-    prove::get_token,
+    prove::{client_of, get_token},
 };
 
 /// The rule for a client that sees less than the directory holds.
@@ -67,11 +67,7 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let directory =
         DirectoryBaseline::deserialize(baseline).map_err(|e| unreadable(params, &format!("does not decode: {e}")))?;
     let key = params.secret_input("blinding_key")?;
-    let client = Auth::Basic {
-        username: params.input("client_id")?.to_owned(),
-        password: params.secret_input("client_secret")?,
-    };
-    let (token, seen) = get_token(api, client, &["okta.groups.read", "okta.users.read"]).await?;
+    let (token, seen) = get_token(api, client_of(params)?, &["okta.groups.read", "okta.users.read"]).await?;
     let mut evidence = vec![seen];
     let Some(token) = token else { return Ok(TestReply { evidence, ..TestReply::default() }) };
     let mut visible = Vec::with_capacity(2);

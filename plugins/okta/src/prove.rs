@@ -54,7 +54,7 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
 }
 
 /// The new client.
-fn client_of(params: &StepParams) -> Result<Auth, Error> {
+pub(crate) fn client_of(params: &StepParams) -> Result<Auth, Error> {
     Ok(Auth::Basic { username: params.input("client_id")?.to_owned(), password: params.secret_input("client_secret")? })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_config::Config;
 use flowswap_contract::{
     DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant, VariantType,
 };
@@ -75,9 +76,6 @@ struct Row {
     legacy_client: Option<LegacyClient>,
     /// The clients of the client-credential flow.
     service_clients: Vec<ServiceClient>,
-    /// Where the tenant is configured.
-    #[serde(skip)]
-    place: Option<String>,
     /// The type keys that the org shows, and not the configuration.
     #[serde(skip)]
     type_keys: Vec<(Variant, String)>,
@@ -95,10 +93,6 @@ pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Fa
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut tenants = fleet.each(&config, &progress, |tenant| assess_tenant(tenant, warn_days)).await;
     context.fail_if_stopped()?;
-    for row in &mut tenants {
-        let place = config.tenant(&row.name).map(|tenant| config.place_of(tenant));
-        row.place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
-    }
     if let Some(metrics) = &context.metrics {
         tenants.iter().for_each(|row| metrics.note_days_left(&row.name, row.days_left));
     }
@@ -108,7 +102,7 @@ pub(crate) async fn run(context: &Context, args: &DetectArgs) -> Result<Exit, Fa
     let of_days = if tenants.iter().any(is_late) { Exit::NeedsPerson } else { Exit::Done };
     let exit = worst(exit_of(tenants.iter().map(|row| row.verdict)), of_days);
     let report = Report { learned: learn(&tenants), tenants };
-    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
+    context.terminal.report(&report, || text(&report, &config, context.terminal.verbose > 0))?;
     Ok(exit)
 }
 
@@ -158,7 +152,6 @@ fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
         days_left: assessment.days_left,
         findings: assessment.findings,
         legacy_client: assessment.legacy_client,
-        place: None,
         type_keys: sides.provider.as_ref().map(show_type_keys).unwrap_or_default(),
         service_clients: sides.provider.map(|provider| provider.service_clients).unwrap_or_default(),
         directory: sides.directory.ok(),
@@ -204,7 +197,7 @@ fn show_learned(report: &Report, each: bool) -> Text {
 }
 
 /// A line for each tenant, or one for many tenants with the same bad verdict. With `each`, always a line for each.
-fn text(report: &Report, each: bool) -> Text {
+fn text(report: &Report, config: &Config, each: bool) -> Text {
     let ids = |row: &Row| {
         let ids = row.findings.iter().filter(|finding| finding.severity != Severity::Info);
         ids.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")
@@ -233,6 +226,9 @@ fn text(report: &Report, each: bool) -> Text {
         findings: &row.findings,
         own_words: vec![row.domain.clone()],
     });
-    let place = |name: &str| report.tenants.iter().find(|row| row.name == name).and_then(|row| row.place.clone());
+    let place = |name: &str| {
+        let place = config.place_of(config.tenant(name)?);
+        Some(format!("{}:{}", place.file.display(), place.line))
+    };
     text + show_problems(troubles, each, place) + show_learned(report, each)
 }

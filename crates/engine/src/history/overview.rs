@@ -137,7 +137,7 @@ impl TenantHistory {
             wave: self.wave.clone(),
             swapped_at: self.swapped_at,
             plan: work.map(|work| work.plan.clone()),
-            taken_back: self.taken_back.iter().cloned().collect(),
+            taken_back: self.taken_back.clone(),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),
