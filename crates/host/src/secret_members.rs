@@ -93,15 +93,21 @@ fn fold(text: &str) -> String {
 }
 
 /// Hides every text and number below a secret member. A text of stars stays: the other side has masked it, and its visible end helps
-/// to tell secrets apart.
+/// to tell secrets apart. So does a constant in an object: Okta describes how refresh tokens rotate in a member `refresh_token`.
 pub(crate) fn hide(value: &mut Value) {
     match value {
         Value::String(text) if text.contains("***") && text.chars().filter(|c| *c != '*').count() <= VISIBLE => {}
         Value::String(_) | Value::Number(_) => *value = REDACTED.into(),
         Value::Array(items) => items.iter_mut().for_each(hide),
-        Value::Object(members) => members.values_mut().for_each(hide),
+        Value::Object(members) => members.values_mut().filter(|member| !is_constant(member)).for_each(hide),
         Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// Whether a value is one of a few that a description lists, such as `STATIC`. No secret is that short.
+fn is_constant(value: &Value) -> bool {
+    let is_letter = |c: char| c.is_ascii_uppercase() || c == '_';
+    value.as_str().is_some_and(|text| text.len() < SHORTEST_SECRET && text.chars().all(is_letter))
 }
 
 #[cfg(test)]
@@ -116,12 +122,15 @@ mod tests {
         let mut answer = json!({
             "client_secret": {"$secret": "acme/create/client_secret"}, "clientSecret": {"$secret": "only like a handle"},
             "Client-Secret": ["s", {"value": "s"}, 1, null], "CLIENT_SECRET": "***YDSk", "note": "client_secret: s", "id": "1",
+            "refresh_token": {"rotation_type": "STATIC", "value": "ABCDEFGHIJKLMNOP", "leeway": 0}, "access_token": "STATIC",
         });
         hide_members(&mut answer, &[&captured].into());
         let expect = json!({
             "client_secret": {"$secret": "acme/create/client_secret"}, "clientSecret": {"$secret": "[redacted]"},
             "Client-Secret": ["[redacted]", {"value": "[redacted]"}, "[redacted]", null], "CLIENT_SECRET": "***YDSk",
             "note": "[redacted]", "id": "1",
+            "refresh_token": {"rotation_type": "STATIC", "value": "[redacted]", "leeway": "[redacted]"},
+            "access_token": "[redacted]",
         });
         assert_eq!(answer, expect);
     }
