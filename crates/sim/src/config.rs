@@ -90,6 +90,8 @@ pub struct SimConfig {
     pub log_delay: Duration,
     /// How many users and groups every org has. With `None`, each org has a different small number.
     pub population: Option<(usize, usize)>,
+    /// How many apps every org has that have nothing to do with its directory, besides the usual few.
+    pub apps: usize,
     /// The interface for which the client's configuration is written.
     pub interface: Interface,
     /// The credential of the orgs' administrators in the client's configuration.
@@ -128,6 +130,7 @@ impl Default for SimConfig {
             token_lifetime: token::LIFETIME,
             log_delay: Duration::ZERO,
             population: None,
+            apps: 0,
             interface: Interface::Rest,
             admin: AdminCredential::ApiToken,
             neighbors: false,
@@ -225,6 +228,13 @@ impl SimConfig {
     #[must_use]
     pub fn population(mut self, users: usize, groups: usize) -> Self {
         self.population = Some((users, groups));
+        self
+    }
+
+    /// Sets how many apps every org has that have nothing to do with its directory.
+    #[must_use]
+    pub fn apps(mut self, apps: usize) -> Self {
+        self.apps = apps;
         self
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Flow;
 use crate::gateway::{schedule, sync};
 use crate::okta::logs;
-use crate::okta::model::{Org, Status};
+use crate::okta::model::{Grant, OauthClient, Org, Status};
 use crate::okta::service_app::ServiceAppChange;
 use crate::state::State;
 use crate::world::build;
@@ -34,6 +34,12 @@ pub enum Mutation {
     DeleteApp { org: String, app: String },
     /// Removes a granted scope from an app.
     RemoveGrant { org: String, app: String, scope: String },
+    /// Grants a scope to an app.
+    AddGrant { org: String, app: String, scope: String },
+    /// Lets a client of the authorization-code flow send codes to one more URI.
+    AddRedirectUri { org: String, app: String, uri: String },
+    /// Whether a client gets a new refresh token with each use, in the place of the one that it used.
+    SetRefreshTokenRotation { org: String, app: String, rotates: bool },
     /// Adds one more client of the authorization-code flow. Answers with its app id.
     AddLegacyApp { org: String },
     /// Adds a service client. Answers with its id.
@@ -65,6 +71,10 @@ pub enum Mutation {
     /// Deactivates or reactivates the administrator who signs in for the org's legacy clients. Their refresh tokens work
     /// only while the administrator is active.
     SetSyncAdminActive { org: String, active: bool },
+    /// Gives the owner of the API token another role, such as `READ_ONLY_ADMIN`.
+    SetAdminRole { org: String, role: String },
+    /// Gives the administrator who signs in a role, or takes it.
+    SetSyncAdminRole { org: String, has_role: bool },
     /// Sets how far the clock of a host is ahead of the simulator's. Negative values put it behind.
     SkewClock { host: String, milliseconds: i64 },
     /// Moves the simulator's clock forward.
@@ -94,6 +104,17 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             let mut org = org(&host)?;
             let app = org.app_mut(&app).ok_or(format!("there is no app {app}"))?;
             app.grants.retain(|grant| grant.scope != scope);
+        }
+        Mutation::AddGrant { org: host, app, scope } => {
+            let mut org = org(&host)?;
+            let grant = Grant { id: org.mint.id("oag"), scope, created: now };
+            org.app_mut(&app).ok_or(format!("there is no app {app}"))?.grants.push(grant);
+        }
+        Mutation::AddRedirectUri { org: host, app, uri } => {
+            client_of(&mut *org(&host)?, &app)?.redirect_uris.push(uri);
+        }
+        Mutation::SetRefreshTokenRotation { org: host, app, rotates } => {
+            client_of(&mut *org(&host)?, &app)?.rotates_refresh_tokens = rotates;
         }
         Mutation::AddLegacyApp { org: host } => {
             let mut org = org(&host)?;
@@ -149,7 +170,9 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         }
         Mutation::Sync { directory: id } => sync::run(state, &mut *directory(&id)?, now),
         Mutation::PauseSyncs { directory: id, paused } => directory(&id)?.paused = paused,
-        Mutation::SetSyncAdminActive { org: host, active } => org(&host)?.sync_admin_active = active,
+        Mutation::SetSyncAdminActive { org: host, active } => org(&host)?.sync_admin.active = active,
+        Mutation::SetAdminRole { org: host, role } => org(&host)?.admin_role = role,
+        Mutation::SetSyncAdminRole { org: host, has_role } => org(&host)?.sync_admin.has_role = has_role,
         Mutation::SkewClock { host, milliseconds } => {
             state.set_skew(&host, jiff::SignedDuration::from_millis(milliseconds));
         }
@@ -158,6 +181,10 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         }
     }
     Ok(None)
+}
+
+fn client_of<'a>(org: &'a mut Org, app: &str) -> Result<&'a mut OauthClient, String> {
+    org.app_mut(app).and_then(|app| app.oauth.as_mut()).ok_or_else(|| format!("there is no OIDC app {app}"))
 }
 
 /// Records in the System Log that an administrator made the change.

@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 
 use super::Call;
 use super::refusal::Refusal;
-use super::service_app;
+use super::{roles, service_app};
 
 /// Allows or refuses the call. A bearer token needs `scope`. An SSWS token allows everything.
 pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), Refusal> {
@@ -13,7 +13,12 @@ pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), 
         return Err(Refusal::new(StatusCode::FORBIDDEN, "E0000005", "Invalid session"));
     }
     if let Some(token) = call.request.credential("SSWS") {
-        return if token == call.org.admin_token { Ok(()) } else { Err(Refusal::invalid_token()) };
+        if token != call.org.admin_token {
+            return Err(Refusal::invalid_token());
+        }
+        // Creating an integration also grants its scopes, and only a super administrator can (Okta, "Implement OAuth for Okta").
+        let is_permitted = call.org.admin_role == roles::SUPER || scope != "okta.oauthIntegrations.manage";
+        return if is_permitted { Ok(()) } else { Err(not_permitted()) };
     }
     let (scheme, text) = match (call.request.credential("Bearer"), call.request.credential("DPoP")) {
         (Some(text), _) => ("Bearer", text.to_owned()),
@@ -35,10 +40,14 @@ pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), 
     }
     // A scope permits only what the role of the app permits (support.okta.com, "Receiving Error Code E0000006").
     if is_of_app && !call.org.service_app.has_role {
-        let text = "You do not have permission to perform the requested action";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "E0000006", text));
+        return Err(not_permitted());
     }
     Ok(())
+}
+
+fn not_permitted() -> Refusal {
+    let text = "You do not have permission to perform the requested action";
+    Refusal::new(StatusCode::FORBIDDEN, "E0000006", text)
 }
 
 /// The display name of the org's administrator.

@@ -101,7 +101,8 @@ fn oauth_settings(client: &OauthClient) -> Value {
         "participate_slo": false,
     });
     if client.grant_types.contains(&"refresh_token") {
-        settings["refresh_token"] = json!({ "rotation_type": "STATIC" });
+        let rotation = if client.rotates_refresh_tokens { "ROTATE" } else { "STATIC" };
+        settings["refresh_token"] = json!({ "rotation_type": rotation });
     }
     settings
 }

@@ -13,9 +13,11 @@ pub(crate) mod model;
 mod paging;
 pub(crate) mod reads;
 pub(crate) mod refusal;
+pub(crate) mod roles;
 pub(crate) mod service_app;
 mod service_secrets;
 pub(crate) mod services;
+pub(crate) mod sync_admin;
 pub(crate) mod token;
 
 use http::{HeaderName, Method, StatusCode};
@@ -56,6 +58,7 @@ enum Route<'a> {
     AppGrants(&'a str),
     AppSecrets(&'a str),
     AppTokens(&'a str),
+    AppUsers(&'a str),
     AppLifecycle(&'a str, &'a str),
     Services,
     Service(&'a str),
@@ -65,6 +68,9 @@ enum Route<'a> {
     Users,
     Groups,
     Members(&'a str),
+    Me,
+    RolesOfUser(&'a str),
+    RolesOfClient(&'a str),
     AuthorizationServers,
     Logs,
 }
@@ -118,13 +124,16 @@ fn dispatch(call: &mut Call<'_>) -> Answer {
         _ => {}
     }
     let scope = match (&route, method) {
-        (Route::Apps | Route::App(_) | Route::AppSecrets(_) | Route::AppTokens(_), "GET") => apps_read,
+        (Route::Apps | Route::App(_) | Route::AppSecrets(_) | Route::AppTokens(_) | Route::AppUsers(_), "GET") => {
+            apps_read
+        }
         (Route::AppGrants(_), "GET") => "okta.appGrants.read",
         (Route::App(_), "DELETE") | (Route::AppLifecycle(..), "POST") => apps_manage,
         (Route::Services | Route::Service(_) | Route::Secrets(_), "GET") => services_read,
         (Route::Services | Route::Secrets(_) | Route::SecretLifecycle(..), "POST") => services_manage,
         (Route::Service(_) | Route::Secret(..), "DELETE") => services_manage,
-        (Route::Users, "GET") => "okta.users.read",
+        (Route::Users | Route::Me, "GET") => "okta.users.read",
+        (Route::RolesOfUser(_) | Route::RolesOfClient(_), "GET") => "okta.roles.read",
         (Route::Groups | Route::Members(_), "GET") => "okta.groups.read",
         (Route::AuthorizationServers, "GET") => "okta.authorizationServers.read",
         (Route::Logs, "GET") => "okta.logs.read",
@@ -144,6 +153,7 @@ fn dispatch(call: &mut Call<'_>) -> Answer {
         (Route::AppGrants(id), _) => apps::list_grants(call, id),
         (Route::AppSecrets(id), _) => apps::list_secrets(call, id),
         (Route::AppTokens(id), _) => apps::list_tokens(call, id),
+        (Route::AppUsers(id), _) => sync_admin::list_app_users(call, id),
         (Route::AppLifecycle(id, verb), _) => apps::change_status(call, id, verb),
         (Route::Services, "GET") => services::list(call),
         (Route::Services, _) => services::create(call),
@@ -155,6 +165,9 @@ fn dispatch(call: &mut Call<'_>) -> Answer {
         (Route::SecretLifecycle(id, secret, verb), _) => service_secrets::change_status(call, id, secret, verb),
         (Route::Users, _) => reads::list_users(call),
         (Route::Groups, _) => reads::list_groups(call),
+        (Route::Me, _) => roles::show_me(call),
+        (Route::RolesOfUser(user), _) => roles::list_of_user(call, user),
+        (Route::RolesOfClient(client), _) => roles::list_of_client(call, client),
         (Route::Members(group), _) => reads::list_members(call, group),
         (Route::AuthorizationServers, _) => reads::list_authorization_servers(call),
         (Route::Logs, _) => logs::list(call),
@@ -172,8 +185,12 @@ fn find_route<'a>(segments: &[&'a str]) -> Option<Route<'a>> {
         ["api", "v1", "apps", id, "grants"] => Route::AppGrants(id),
         ["api", "v1", "apps", id, "credentials", "secrets"] => Route::AppSecrets(id),
         ["api", "v1", "apps", id, "tokens"] => Route::AppTokens(id),
+        ["api", "v1", "apps", id, "users"] => Route::AppUsers(id),
         ["api", "v1", "apps", id, "lifecycle", verb @ ("activate" | "deactivate")] => Route::AppLifecycle(id, verb),
         ["api", "v1", "users"] => Route::Users,
+        ["api", "v1", "users", "me"] => Route::Me,
+        ["api", "v1", "users", id, "roles"] => Route::RolesOfUser(id),
+        ["oauth2", "v1", "clients", id, "roles"] => Route::RolesOfClient(id),
         ["api", "v1", "groups"] => Route::Groups,
         ["api", "v1", "groups", id, "users"] => Route::Members(id),
         ["api", "v1", "authorizationServers"] => Route::AuthorizationServers,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::LogEvent;
 use super::limits::Limits;
 use super::service_app::ServiceApp;
+use super::sync_admin::SyncAdmin;
 use crate::ids::{Mint, hash_secret};
 use crate::population::Population;
 
@@ -33,11 +34,11 @@ pub(crate) struct Org {
     pub(crate) domain: String,
     pub(crate) admin_token: String,
     pub(crate) admin_user: String,
+    /// The role of the API token's owner.
+    pub(crate) admin_role: String,
     /// The administrator's own app, which may act in place of the token.
     pub(crate) service_app: ServiceApp,
-    /// Whether the administrator is active who signs in for the clients of the authorization-code flow, and to whom they
-    /// are assigned (PAN, "Deploy Auth Code for Okta Directory"). This is not the owner of the API token.
-    pub(crate) sync_admin_active: bool,
+    pub(crate) sync_admin: SyncAdmin,
     /// Whether the API access management feature is on.
     pub(crate) authorization_servers: bool,
     pub(crate) population: Population,
@@ -156,6 +157,7 @@ pub(crate) struct OauthClient {
     pub(crate) application_type: &'static str,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) grant_types: Vec<&'static str>,
+    pub(crate) rotates_refresh_tokens: bool,
     pub(crate) secrets: Vec<Secret>,
 }
 

@@ -18,13 +18,14 @@ use super::refusal::Refusal;
 use crate::ids::Mint;
 
 /// The scopes that flowswap needs (plugins/okta/README.md).
-const SCOPES: [&str; 6] = [
+const SCOPES: [&str; 7] = [
     "okta.appGrants.read",
     "okta.apps.manage",
     "okta.apps.read",
     "okta.logs.read",
     "okta.oauthIntegrations.manage",
     "okta.oauthIntegrations.read",
+    "okta.roles.read",
 ];
 
 /// How an assertion may be signed, except by a client secret (developer.okta.com, "Build a JWT for client authentication").

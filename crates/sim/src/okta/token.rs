@@ -171,7 +171,7 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
     }
     let scopes: Vec<_> =
         refresh.requested.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
-    if refresh.expired || !call.org.sync_admin_active {
+    if refresh.expired || !call.org.sync_admin.active {
         // Okta, "Refresh token expiration behavior" and "Application functionality breaks when an admin is deactivated".
         let reason = Outcome::Failure("invalid_refresh_token");
         logs::record_as_client(call, REFUSED_EVENT, client_id, &label, reason, grant(&[]));
@@ -190,7 +190,7 @@ pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Res
     if !secrets.iter().any(|known| known.status == Status::Active && known.value == secret) {
         return Err("invalid_client: the client secret is invalid".to_owned());
     }
-    if !call.org.sync_admin_active {
+    if !call.org.sync_admin.active {
         return Err("access_denied: the administrator is deactivated".to_owned());
     }
     let (id, label) = (app.id.clone(), app.label.clone());

@@ -9,8 +9,10 @@ use crate::directory::{Connection, Directory, Flow, Sync, SyncStatus};
 use crate::ids::Mint;
 use crate::okta::limits::Limits;
 use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, RequestCounts, Secret, Status};
+use crate::okta::roles;
 use crate::okta::service_app::ServiceApp;
 use crate::okta::services::{self, VariantTypes};
+use crate::okta::sync_admin::SyncAdmin;
 use crate::okta::token::REFRESH_LIFETIME;
 use crate::population::{Collected, Population};
 use crate::scenario::{Scenario, assign};
@@ -63,6 +65,7 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Contents {
         // A client id may differ from the app's id (Okta management API, `client_id`). Here it does in every fourth org.
         let legacy = build_legacy(&mut org, app_data, legacy_status, index % 4 == 3, now);
         org.apps = place_among_others(&mut org, legacy.clone(), now);
+        org.apps.extend(build_unrelated_apps(config, &name, now));
         let connection = build_connection(&mut org, scenario, &legacy, app_data, now);
         date_refresh_tokens(&mut org, connection.last_sign_in);
         let account = build_account(config, &name, index + 1);
@@ -130,9 +133,14 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         // Okta's API tokens begin with 00 and have 42 characters.
         admin_token: mint.token("00").chars().take(42).collect(),
         admin_user: mint.id("00u"),
+        admin_role: roles::SUPER.to_owned(),
         service_app: ServiceApp::build(config.seed, name, has_key, dpop),
         authorization_servers,
-        sync_admin_active: true,
+        sync_admin: SyncAdmin {
+            id: Mint::new(config.seed, &format!("sync-admin/{name}")).id("00u"),
+            active: true,
+            has_role: true,
+        },
         population: {
             let few = (20 + mint.below(380), 4 + mint.below(40));
             let (users, groups) = config.population.unwrap_or(few);
@@ -182,6 +190,7 @@ pub(crate) fn build_legacy(org: &mut Org, app_data: bool, status: Status, own_cl
             application_type: "web",
             redirect_uris: vec![REDIRECT_URI.to_owned()],
             grant_types: vec!["authorization_code", "refresh_token"],
+            rotates_refresh_tokens: false,
             secrets: vec![Secret::new(mint, created)],
         }),
         id,
@@ -209,6 +218,7 @@ fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
                 application_type,
                 redirect_uris: (!redirect.is_empty()).then(|| redirect.to_owned()).into_iter().collect(),
                 grant_types: vec![if redirect.is_empty() { "client_credentials" } else { "authorization_code" }],
+                rotates_refresh_tokens: false,
                 secrets: vec![Secret::new(mint, created)],
             }),
             id,
@@ -234,6 +244,35 @@ fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
             Some(("web", "https://directory.example.com/authorize")),
         ),
     ]
+}
+
+/// The apps of a large org. Every tenth is a custom OIDC app.
+fn build_unrelated_apps(config: &SimConfig, name: &str, now: Timestamp) -> impl Iterator<Item = App> {
+    let mut mint = Mint::new(config.seed, &format!("apps/{name}"));
+    let created = now - DAY * AGE;
+    (1..=config.apps).map(move |number| {
+        let id = mint.id("0oa");
+        let is_custom = number % 10 == 0;
+        App {
+            name: if is_custom { "oidc_client".to_owned() } else { format!("example_app_{number}") },
+            label: format!("App {number}"),
+            sign_on_mode: if is_custom { "OPENID_CONNECT" } else { "SAML_2_0" },
+            status: Status::Active,
+            created,
+            last_updated: created,
+            oauth: is_custom.then(|| OauthClient {
+                client_id: id.clone(),
+                application_type: "web",
+                redirect_uris: vec![format!("https://app-{number}.example.com/callback")],
+                grant_types: vec!["authorization_code"],
+                rotates_refresh_tokens: false,
+                secrets: Vec::new(),
+            }),
+            id,
+            grants: Vec::new(),
+            refresh_tokens: Vec::new(),
+        }
+    })
 }
 
 fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: bool, now: Timestamp) -> Connection {

@@ -14,7 +14,7 @@ pub(crate) fn find_defect(state: &State, directory_id: &str) -> Option<String> {
         Flow::AuthorizationCode => match org.app_of_client(id) {
             None => Some(format!("the app of client {id} does not exist")),
             Some(app) if app.status != Status::Active => Some(format!("app {} is {}", app.id, app.status.text())),
-            Some(_) if !org.sync_admin_active => Some("the administrator who signed in is deactivated".to_owned()),
+            Some(_) if !org.sync_admin.active => Some("the administrator who signed in is deactivated".to_owned()),
             Some(_) if connection.is_expired(state.clock.now()) => Some("the refresh token has expired".to_owned()),
             Some(_) => None,
         },

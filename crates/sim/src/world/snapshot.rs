@@ -25,7 +25,8 @@ fn show_org(org: &Org) -> Value {
         "authorization_servers": org.authorization_servers,
         "users": org.population.users,
         "groups": org.population.groups,
-        "sync_admin_active": org.sync_admin_active,
+        "admin_role": org.admin_role,
+        "sync_admin": { "active": org.sync_admin.active, "has_role": org.sync_admin.has_role },
         "apps": apps,
         "service_clients": services,
     })
@@ -41,6 +42,7 @@ fn show_app(app: &App) -> Value {
             "application_type": client.application_type,
             "redirect_uris": client.redirect_uris,
             "grant_types": client.grant_types,
+            "rotates_refresh_tokens": client.rotates_refresh_tokens,
             "secrets": show_secrets(&client.secrets),
         })
     });

@@ -107,6 +107,12 @@ async fn every_mutation_changes_the_snapshot_or_is_refused() {
         (json!({ "op": "rename_app", "org": org, "app": app, "label": "New" }), "label"),
         (json!({ "op": "set_app_active", "org": org, "app": app, "active": true }), "status"),
         (json!({ "op": "remove_grant", "org": org, "app": app, "scope": "okta.logs.read" }), "grants"),
+        (json!({ "op": "add_grant", "org": org, "app": app, "scope": "okta.users.manage" }), "grants"),
+        (json!({ "op": "add_redirect_uri", "org": org, "app": app, "uri": "https://x/authorize" }), "redirect_uris"),
+        (
+            json!({ "op": "set_refresh_token_rotation", "org": org, "app": app, "rotates": true }),
+            "rotates_refresh_tokens",
+        ),
         (json!({ "op": "delete_app", "org": org, "app": app }), "removed"),
         (json!({ "op": "add_legacy_app", "org": org }), "added"),
         (json!({ "op": "add_service_client", "org": org, "variant": "application_enabled" }), "added"),
@@ -121,7 +127,9 @@ async fn every_mutation_changes_the_snapshot_or_is_refused() {
         (json!({ "op": "rename_directory", "directory": directory, "name": "other" }), "name"),
         (json!({ "op": "set_auth_logs", "directory": directory, "auth_logs": true }), "auth_logs"),
         (json!({ "op": "lose_objects", "directory": directory, "users": 3, "groups": 1 }), "loses"),
-        (json!({ "op": "set_sync_admin_active", "org": org, "active": false }), "sync_admin_active"),
+        (json!({ "op": "set_sync_admin_active", "org": org, "active": false }), "sync_admin"),
+        (json!({ "op": "set_admin_role", "org": org, "role": "READ_ONLY_ADMIN" }), "admin_role"),
+        (json!({ "op": "set_sync_admin_role", "org": org, "has_role": false }), "sync_admin"),
     ] {
         let before = sim.snapshot();
         let url = format!("POST https://{ADMIN_HOST}/mutate");
