@@ -22,6 +22,7 @@ mod conformance;
 mod crash;
 /// `cargo demo` and the command behind it.
 mod demo;
+mod discovery;
 /// The README and `crates/cli/docs`: tests run every block of commands and compare its output.
 mod documents;
 /// What each command ends with in the situations that a pipeline meets.

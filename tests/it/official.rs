@@ -37,6 +37,11 @@ const MUST_COVER: &[(&str, &str)] = &[
     ("post", "/oauth2/v1/token"),
 ];
 
+/// Operations of the official description that the part of it here leaves out: listApplicationUsers, getUser, and
+/// listAssignedRolesForUser.
+const ELSEWHERE: [(&str, &str); 3] =
+    [("/api/v1/apps/", "/users"), ("/api/v1/users/", "me"), ("/api/v1/users/", "/roles")];
+
 #[test]
 fn requests_and_answers_match_the_official_description() {
     let Some(description) = Description::load() else { return };
@@ -44,6 +49,10 @@ fn requests_and_answers_match_the_official_description() {
     for exchange in record_everything().iter().filter(|exchange| exchange.host.ends_with(OKTA_SUFFIX)) {
         let line = format!("{} {}", exchange.method, exchange.path_and_query);
         let Some(operation) = description.find_operation(exchange) else {
+            let path = exchange.path_and_query.split('?').next().unwrap_or_default();
+            if ELSEWHERE.iter().any(|(start, end)| path.starts_with(start) && path.ends_with(end)) {
+                continue;
+            }
             wrong.insert(format!("{line}: there is no such operation"));
             continue;
         };

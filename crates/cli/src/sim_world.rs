@@ -125,6 +125,8 @@ impl SimWorld {
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             redirect_uris: vec![REDIRECT_URI.to_owned()],
             scopes: scopes.clone(),
+            refresh_token_rotation: None,
+            assigned: None,
         });
         let variants = [(Variant::Plain, types.plain), (Variant::ApplicationEnabled, types.application_enabled)].map(
             |(variant, key)| {

@@ -18,6 +18,9 @@ pub enum Inventory {
 pub struct ProviderInventory {
     /// The canonical host name of the org, as the org states it.
     pub domain: String,
+    /// Other host names of the org, such as a custom domain, as the org states them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// The OIDC web apps that look like CIE's app for the authorization-code flow.
     pub legacy_clients: Vec<LegacyClient>,
     /// The API service integrations of CIE's types.
@@ -26,6 +29,9 @@ pub struct ProviderInventory {
     pub lookalikes: Vec<Lookalike>,
     /// The integrations that could be created, and the source of their types.
     pub variants: Vec<VariantType>,
+    /// What the directory needs of a client, for each variant that it may need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<ScopeNeed>,
 }
 
 /// The OIDC web app of the authorization-code flow.
@@ -46,12 +52,30 @@ pub struct LegacyClient {
     pub redirect_uris: Vec<String>,
     /// The scopes that an admin granted to it, sorted.
     pub scopes: Vec<String>,
+    /// What becomes of a refresh token that is used, as the provider writes it: `STATIC` (it stays valid) or `ROTATE` (a new one
+    /// takes its place).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_rotation: Option<String>,
+    /// The people who may sign in through it, without who they are. `None` if the provider does not show them, or has too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<Vec<AssignedUser>>,
     /// When a person last signed in through it, RFC 3339, as far as the provider's log goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sign_in: Option<String>,
     /// When a program other than flowswap last got a token with it, or was refused one.
     #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
     pub tokens: Tokens,
+}
+
+/// A person who may sign in through a legacy client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AssignedUser {
+    /// The status of the account, as the provider writes it, such as `ACTIVE` or `SUSPENDED`.
+    pub status: String,
+    /// Whether the account has an administrator role, if the provider shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_admin: Option<bool>,
 }
 
 /// Token requests of a client in the provider's log; empty if flowswap may not read the log.
@@ -129,6 +153,18 @@ pub struct VariantType {
     pub scopes: Vec<String>,
     /// `config`, or the id of the instance that showed the type key.
     pub source: String,
+}
+
+/// The scopes that the directory uses with a variant, as the vendor documents them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ScopeNeed {
+    /// Which of the two integrations it is.
+    pub variant: Variant,
+    /// The scopes without which data is missing, sorted.
+    pub required: Vec<String>,
+    /// The scopes that some orgs need, sorted.
+    pub optional: Vec<String>,
 }
 
 /// An app that has CIE's name, but is something else.

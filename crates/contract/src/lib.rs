@@ -31,8 +31,8 @@ pub mod sdk;
 pub use error::{Effect, Error, ErrorKind};
 pub use http::{Auth, Blind, Body, Capture, ClientProof, Custody, HttpAnswer, HttpAsk, Intent, OAuthClient};
 pub use inventory::{
-    Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory, ServiceClient,
-    Tokens, Variant, VariantType,
+    AssignedUser, Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory,
+    ScopeNeed, ServiceClient, Tokens, Variant, VariantType,
 };
 pub use json::Json;
 pub use keep::Keep;

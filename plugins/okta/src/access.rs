@@ -1,10 +1,12 @@
 //! Checks that the session reaches the org and may read everything that the migration needs. Writes nothing.
 
-use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::encode};
+use serde::Deserialize;
 
 use crate::{
     api::{Api, SERVICES, decode, evidence_from},
-    detect::{App, ORGANIZATION, Service, read_organization},
+    apps::App,
+    detect::{ORGANIZATION, Service, read_organization},
     service_app,
     system_log::{EVENT, Event},
 };
@@ -43,6 +45,7 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     }
     if evidence.iter().all(|seen| seen.result == EvidenceResult::Pass) {
         evidence.extend(check_scopes(api).await);
+        evidence.push(check_role(api).await);
     }
     evidence
 }
@@ -75,6 +78,68 @@ async fn check_scopes(api: &Api<'_>) -> Option<Evidence> {
     let scopes: Vec<_> = missing.iter().map(|(scope, _)| *scope).collect();
     let detail = format!("the service app lacks {}; {}", lacks.join(", and "), service_app::grant(&scopes.join(" ")));
     Some(Evidence::new("scopes", result, detail))
+}
+
+/// The role that may do everything (Okta, "Standard administrator roles").
+const SUPER: &str = "SUPER_ADMIN";
+
+/// Whether the administrator has the role for what comes later. Okta names no role for creating an integration. But that grants its
+/// scopes, and only a super administrator can grant scopes (Okta, "Implement OAuth for Okta").
+async fn check_role(api: &Api<'_>) -> Evidence {
+    let check = "role";
+    let answer = match read_roles(api).await {
+        Ok(answer) => answer,
+        Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound | ErrorKind::Unsupported) => {
+            let detail = format!(
+                "flowswap cannot see the administrator's role ({}); apply and rollback need a super administrator",
+                error.message
+            );
+            return Evidence::new(check, EvidenceResult::NotApplicable, detail);
+        }
+        Err(error) => return to_evidence(check, Err(error)),
+    };
+    let roles: Vec<Role> = match decode(ROLES, &answer) {
+        Ok(roles) => roles,
+        Err(error) => return to_evidence(check, Err(error)),
+    };
+    let active: Vec<_> = roles.iter().filter(|role| role.status.as_deref() != Some("INACTIVE")).collect();
+    if active.iter().any(|role| role.name.as_deref() == Some(SUPER)) {
+        return evidence_from(check, EvidenceResult::Pass, "flowswap acts as a super administrator", &answer);
+    }
+    let names: Vec<_> = active.iter().map(|role| role.name.as_deref().unwrap_or("unknown")).collect();
+    let held = if names.is_empty() { "no role".to_owned() } else { format!("only {}", names.join(", ")) };
+    let detail = format!(
+        "the administrator has {held}; apply and rollback create and delete an integration, for which you need {SUPER}"
+    );
+    evidence_from(check, EvidenceResult::Inconclusive, detail, &answer)
+}
+
+const ROLES: &str = "list the administrator's roles";
+
+/// The roles of the API token's owner, or of the service app (Okta management API, listAssignedRolesForUser, listRolesForClient).
+async fn read_roles(api: &Api<'_>) -> Result<HttpAnswer, Error> {
+    let read = |path: &str, kept: &[&str]| api.ask(Intent::Read, "GET", path).keeping(kept);
+    let path = match api.client_id() {
+        Some(client_id) => format!("/oauth2/v1/clients/{}/roles", encode(client_id)),
+        None => {
+            let what = "show the owner of the API token";
+            let me: Me = decode(what, &api.send(what, read("/api/v1/users/me", &["/id"])).await?)?;
+            format!("/api/v1/users/{}/roles", encode(&me.id))
+        }
+    };
+    api.send(ROLES, read(&path, &["/*/type", "/*/status"])).await
+}
+
+#[derive(Deserialize)]
+struct Me {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    #[serde(rename = "type")]
+    name: Option<String>,
+    status: Option<String>,
 }
 
 /// Whether no answer arrived. Every answer from Okta has a status, however bad it is.

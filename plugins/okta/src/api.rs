@@ -82,6 +82,14 @@ impl<'a> Api<'a> {
         Some(self.ask_as(app.auth(&self.origin(), scope), Intent::Read, "GET", path))
     }
 
+    /// The client ID of the administrator's service app. `None` if it is an API token.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match &self.config.credential {
+            Credential::ServiceApp(app) => Some(&app.client_id),
+            Credential::ApiToken(_) => None,
+        }
+    }
+
     /// Prepares a request with other credentials.
     pub(crate) fn ask_as(&self, auth: Auth, intent: Intent, method: &str, path: &str) -> HttpAsk {
         HttpAsk { auth: Some(auth), ..self.ask_unauthenticated(intent, method, path) }

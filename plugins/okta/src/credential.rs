@@ -105,6 +105,7 @@ pub(crate) fn scope_of(intent: Intent, path: &str) -> &'static str {
         "/api/v1/logs" => "okta.logs.read",
         _ if path.ends_with("/grants") && changes => "okta.appGrants.manage",
         _ if path.ends_with("/grants") => "okta.appGrants.read",
+        _ if path.ends_with("/roles") => "okta.roles.read",
         _ if changes => "okta.apps.manage",
         _ => "okta.apps.read",
     }

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::{
-    Error, ErrorKind, HttpAnswer, Intent, LegacyClient, Level, Lookalike, ProviderInventory, ServiceClient, Tokens,
-    Variant, VariantType,
+    Error, ErrorKind, HttpAnswer, Intent, LegacyClient, Level, ProviderInventory, ServiceClient, Tokens, Variant,
+    VariantType,
     sdk::{encode, join, join_all},
 };
 use jiff::SignedDuration;
@@ -14,8 +14,9 @@ use serde::Deserialize;
 
 use crate::{
     api::{Api, SERVICES, decode},
+    apps, assigned,
     config::Config,
-    recognize::{documented_scopes, find_variant, has_cie_name, is_cie_redirect},
+    recognize::{documented_needs, documented_scopes, find_variant},
     tokens::{Token, TokenLog, find_last_sign_in},
 };
 
@@ -27,29 +28,30 @@ const LOG_REACH: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Reads the whole inventory. Requests that do not need each other's answers are in flight together.
 pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInventory, Error> {
-    // An unfiltered list has the lookalikes too. A search for `name eq "oidc_client"` would find only the legacy clients.
-    let apps = api.list::<App>("list apps", "/api/v1/apps?limit=200");
-    let (domain, (service_clients, apps)) = join(read_domain(api), join(list_service_clients(api, config), apps)).await;
-    let (domain, mut service_clients, apps) = (domain?, service_clients?, apps?);
+    let apps = apps::list(api);
+    let (names, (service_clients, apps)) = join(read_names(api), join(list_service_clients(api, config), apps)).await;
+    let (names, mut service_clients, apps) = (names?, service_clients?, apps?);
     // Okta sometimes lists integrations among the apps. They are not lookalikes of themselves.
     let services: BTreeSet<_> = service_clients.iter().map(|service| service.id.as_str()).collect();
     let mut legacy = Vec::new();
     let mut lookalikes = Vec::new();
-    for app in apps.into_iter().filter(|app| app.status() != "DELETED" && !services.contains(app.id.as_str())) {
+    for app in apps.into_iter().filter(|app| !services.contains(app.id.as_str())) {
         if app.is_legacy_client() {
             legacy.push(app);
-        } else if app.has_cie_name() {
+        } else {
             lookalikes.push(app.into_lookalike());
         }
     }
     lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
     let grants = join_all(legacy.iter().map(|app| list_granted_scopes(api, &app.id)));
+    let assigned = join_all(legacy.iter().map(|app| assigned::read(api, app)));
     let client_ids: Vec<_> = legacy.iter().map(|app| app.client_id().unwrap_or(&app.id)).collect();
     let service_ids: Vec<_> = service_clients.iter().map(|service| service.id.as_str()).collect();
-    let (grants, used) = join(grants, read_usage(api, &client_ids, &service_ids)).await;
-    let scopes: Vec<_> = grants.into_iter().collect::<Result<_, _>>()?;
-    let mut legacy_clients: Vec<_> =
-        legacy.into_iter().zip(scopes).map(|(app, scopes)| app.into_legacy_client(scopes)).collect();
+    let ((grants, assigned), used) = join(join(grants, assigned), read_usage(api, &client_ids, &service_ids)).await;
+    let mut legacy_clients = Vec::with_capacity(legacy.len());
+    for (app, (scopes, assigned)) in legacy.into_iter().zip(grants.into_iter().zip(assigned)) {
+        legacy_clients.push(LegacyClient { assigned: assigned?, ..app.into_legacy_client(scopes?) });
+    }
     match used {
         Ok(usage) => usage.add_to(&mut legacy_clients, &mut service_clients),
         // Without the log, flowswap knows less but can still migrate. Only a refusal by Okta itself counts.
@@ -60,7 +62,15 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInv
     }
     legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
     let variants = find_variants(config, &service_clients);
-    Ok(ProviderInventory { domain, legacy_clients, service_clients, lookalikes, variants })
+    Ok(ProviderInventory {
+        domain: names.domain,
+        aliases: names.aliases,
+        legacy_clients,
+        service_clients,
+        lookalikes,
+        variants,
+        needs: documented_needs(),
+    })
 }
 
 /// What the log says about the clients, in their order.
@@ -125,25 +135,34 @@ fn summarize(log: &TokenLog) -> Tokens {
     Tokens { granted_at: newest(&log.granted), refused_at: newest(&log.refused) }
 }
 
-/// Reads the host name that the org calls its own, even if `domain` is a custom domain.
-async fn read_domain(api: &Api<'_>) -> Result<String, Error> {
+/// The host names of an org.
+pub(crate) struct Names {
+    /// The one that the org calls its own, even if it was asked by another.
+    pub(crate) domain: String,
+    /// The others: its custom domain, if it has one.
+    pub(crate) aliases: Vec<String>,
+}
+
+async fn read_names(api: &Api<'_>) -> Result<Names, Error> {
     let what = "show its organization";
     let ask = api.ask_unauthenticated(Intent::Read, "GET", ORGANIZATION);
     read_organization(what, &api.send(what, ask).await?)
 }
 
-/// The host name in the organization's own description of itself.
-pub(crate) fn read_organization(what: &str, answer: &HttpAnswer) -> Result<String, Error> {
-    let organization: Organization = decode(what, answer)?;
-    let href = organization.links.organization.href;
-    let host = href.strip_prefix("https://").unwrap_or_default().split('/').next().unwrap_or_default();
-    if host.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            format!("okta does not name its organization by an https URL: {href}"),
-        ));
-    }
-    Ok(host.to_ascii_lowercase())
+/// The host names in the organization's own description of itself (Okta management API, getWellknownOrgMetadata).
+pub(crate) fn read_organization(what: &str, answer: &HttpAnswer) -> Result<Names, Error> {
+    let OrganizationLinks { organization, alternate } = decode::<Organization>(what, answer)?.links;
+    let Some(domain) = host_of(&organization.href) else {
+        let message = format!("okta does not name its organization by an https URL: {}", organization.href);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    };
+    let aliases = alternate.and_then(|link| host_of(&link.href)).filter(|alias| *alias != domain);
+    Ok(Names { domain, aliases: aliases.into_iter().collect() })
+}
+
+fn host_of(url: &str) -> Option<String> {
+    let host = url.strip_prefix("https://")?.split('/').next()?;
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 /// Lists the integrations of CIE's types, ordered by id.
@@ -218,6 +237,7 @@ struct Organization {
 #[derive(Deserialize)]
 struct OrganizationLinks {
     organization: OrganizationLink,
+    alternate: Option<OrganizationLink>,
 }
 
 #[derive(Deserialize)]
@@ -242,90 +262,4 @@ pub(crate) struct Service {
 struct Grant {
     scope_id: String,
     status: Option<String>,
-}
-
-/// The used part of an app. Real answers have null in many fields.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct App {
-    pub(crate) id: String,
-    name: Option<String>,
-    pub(crate) label: Option<String>,
-    status: Option<String>,
-    sign_on_mode: Option<String>,
-    settings: Option<AppSettings>,
-    credentials: Option<AppCredentials>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AppSettings {
-    oauth_client: Option<OauthSettings>,
-}
-
-#[derive(Deserialize)]
-struct OauthSettings {
-    redirect_uris: Option<Vec<String>>,
-    grant_types: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AppCredentials {
-    oauth_client: Option<OauthCredentials>,
-}
-
-#[derive(Deserialize)]
-struct OauthCredentials {
-    client_id: Option<String>,
-}
-
-impl App {
-    pub(crate) fn status(&self) -> &str {
-        self.status.as_deref().unwrap_or("UNKNOWN")
-    }
-
-    /// The OAuth client id: the app's id unless the administrator chose another one.
-    pub(crate) fn client_id(&self) -> Option<&str> {
-        let oauth = self.credentials.as_ref()?.oauth_client.as_ref()?;
-        Some(oauth.client_id.as_deref().unwrap_or(&self.id))
-    }
-
-    fn oauth(&self) -> Option<&OauthSettings> {
-        self.settings.as_ref()?.oauth_client.as_ref()
-    }
-
-    /// A custom OIDC app (Okta names all of those `oidc_client`) that sends codes to CIE.
-    fn is_legacy_client(&self) -> bool {
-        let uris = self.oauth().and_then(|oauth| oauth.redirect_uris.as_deref()).unwrap_or_default();
-        self.name.as_deref() == Some("oidc_client") && uris.iter().any(|uri| is_cie_redirect(uri))
-    }
-
-    fn has_cie_name(&self) -> bool {
-        [&self.label, &self.name].into_iter().flatten().any(|text| has_cie_name(text))
-    }
-
-    fn into_legacy_client(self, scopes: Vec<String>) -> LegacyClient {
-        let client_id = self.client_id().unwrap_or(&self.id).to_owned();
-        let status = self.status().to_owned();
-        let oauth = self.settings.and_then(|settings| settings.oauth_client);
-        let (grant_types, redirect_uris) = oauth.map(|o| (o.grant_types, o.redirect_uris)).unwrap_or_default();
-        LegacyClient {
-            last_sign_in: None,
-            tokens: Tokens::default(),
-            id: self.id,
-            client_id,
-            label: self.label.unwrap_or_default(),
-            status,
-            grant_types: grant_types.unwrap_or_default(),
-            redirect_uris: redirect_uris.unwrap_or_default(),
-            scopes,
-        }
-    }
-
-    fn into_lookalike(self) -> Lookalike {
-        let client_id = self.client_id().map(str::to_owned);
-        let label = self.label.unwrap_or_default();
-        Lookalike { id: self.id, client_id, label, kind: self.sign_on_mode.unwrap_or_else(|| "UNKNOWN".to_owned()) }
-    }
 }

@@ -5,6 +5,8 @@
 
 mod access;
 mod api;
+mod apps;
+mod assigned;
 mod baseline;
 mod config;
 mod confirm;

@@ -1,6 +1,6 @@
 //! Recognizes an org's objects that belong to Cloud Identity Engine, by redirect URI, by name, or by type key.
 
-use flowswap_contract::Variant;
+use flowswap_contract::{ScopeNeed, Variant};
 
 use crate::config::Config;
 
@@ -50,6 +50,19 @@ pub(crate) fn find_variant(config: &Config, type_key: &str, name: &str) -> Optio
         APPLICATION_ENABLED => Variant::ApplicationEnabled,
         _ => Variant::Unknown,
     })
+}
+
+/// The scopes that the directory uses (PAN, "Deploy Auth Code for Okta Directory", "Deploy Client Credential Flow"). The vendor wants
+/// that of the authorization servers only in an org that has several. `.self` is about the person who signs in.
+pub(crate) fn documented_needs() -> Vec<ScopeNeed> {
+    let need = |variant, required: &[&str]| ScopeNeed {
+        variant,
+        required: required.iter().map(|scope| (*scope).to_owned()).collect(),
+        optional: vec!["okta.authorizationServers.read".to_owned(), "okta.users.read.self".to_owned()],
+    };
+    let plain = ["okta.groups.read", "okta.logs.read", "okta.users.read"];
+    let with_apps = ["okta.apps.read", "okta.groups.read", "okta.logs.read", "okta.users.read"];
+    vec![need(Variant::Plain, &plain), need(Variant::ApplicationEnabled, &with_apps)]
 }
 
 /// The scopes that the vendor documents for a variant. Used if the org has no instance to learn them from.

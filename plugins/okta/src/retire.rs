@@ -7,7 +7,7 @@ use flowswap_contract::{
 
 use crate::{
     api::{Api, a_day_before, evidence_from},
-    detect::App,
+    apps::App,
     gone::Object,
     plan::LegacyPayload,
     tokens::TokenLog,

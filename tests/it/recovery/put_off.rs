@@ -30,8 +30,8 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
         skip: 0,
         kind: FaultKind::TooManyRequests { reset_seconds: 20 },
     };
-    // The app is read just before it is deactivated; this read must neither wait nor take long.
-    let read = PutOff { method: "GET", path: "/api/v1/apps/", skip: 1, ..retire.clone() };
+    // The app is read just before it is deactivated, after its grants and users; this read must neither wait nor take long.
+    let read = PutOff { method: "GET", path: "/api/v1/apps/", skip: 2, ..retire.clone() };
     let read_slowly = PutOff { kind: FaultKind::Delay { milliseconds: 20_000 }, ..read.clone() };
     let purge = PutOff { command: &["finalize", "acme", "--purge", "--yes"], method: "DELETE", ..retire.clone() };
     let roll_back = PutOff {

@@ -230,8 +230,9 @@ fn lose_the_retirement(lab: &Lab) {
         Fault { host, method, path, query: String::new(), kind, times, skip }
     };
     lab.sim.add_fault(fault("POST", format!("{app}/lifecycle/deactivate"), FaultKind::DropAfterCommit, 1, 0));
-    // The two reads before the deactivation succeed. The read after it fails, and so does the read of `observe`.
-    lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 2));
+    // The three reads before the deactivation succeed: of grants, of users, and of the app. The read after it fails, and so does the
+    // read of `observe`.
+    lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 3));
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub(crate) struct SimArgs {
     /// Which part of each rate limit other clients of the orgs use, such as `48%`.
     #[arg(long, value_name = "PERCENT", requires = "rate_limit", value_parser = parse_percent, default_value = "0%")]
     pub(crate) others: u32,
+    /// How many apps every org has that have nothing to do with its directory, besides the usual few.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole_number(0..=100_000_u32))]
+    pub(crate) apps: u32,
     /// How often every directory syncs. Cloud Identity Engine syncs changes every five minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) sync_every: Duration,

@@ -57,6 +57,10 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
     if args.directory == Directory::CieGuided {
         config = config.interface(Interface::CieGuided).neighbors(true);
     }
+    if args.apps > 0 {
+        // Okta's own page size, because nobody pages through such an org by twos.
+        config = config.apps(args.apps as usize).page_size(200);
+    }
     if let Some(limit) = args.rate_limit {
         config = config.rate_limits(RateLimits::Each(limit)).others(args.others);
     }

@@ -67,6 +67,8 @@ impl World for Gateway {
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             redirect_uris: vec!["https://directory-sync.us.paloaltonetworks.com/authorize".to_owned()],
             scopes: scopes.clone(),
+            refresh_token_rotation: None,
+            assigned: None,
         };
         let variant = |variant, key: &str| VariantType {
             variant,

@@ -2,13 +2,14 @@
 
 mod domain;
 mod evidence_rules;
+mod people;
 mod reconcile;
 mod rules;
 mod shared;
 mod times;
 
 use flowswap_contract::{
-    self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant,
+    self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ScopeNeed, ServiceClient, Variant,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -221,6 +222,17 @@ impl<'a> Facts<'a> {
         let (provider, directory) = self.both()?;
         let client_id = directory.client_id.as_ref()?;
         provider.service_clients.iter().find(|client| client.id == *client_id)
+    }
+
+    /// The client that the directory uses, its scopes, and those that it needs. The variant of a service client has rules of its own.
+    fn scopes_in_use(&self) -> Option<(&'a str, &'a [String], &'a ScopeNeed)> {
+        let legacy = self.both_in(Flow::AuthorizationCode).and(self.legacy_in_use());
+        let legacy = legacy.map(|client| (client.client_id.as_str(), client.scopes.as_slice(), self.needed_variant()));
+        let service = self.both_in(Flow::ClientCredentials).and(self.service_in_use());
+        let service = service.map(|client| (client.id.as_str(), client.scopes.as_slice(), client.variant));
+        let (client, scopes, variant) = legacy.or(service)?;
+        let need = self.provider?.needs.iter().find(|need| need.variant == variant)?;
+        Some((client, scopes, need))
     }
 
     fn needed_variant(&self) -> Variant {

@@ -4,7 +4,7 @@ use flowswap_contract::{Flow, KnownFrom, Variant};
 
 use jiff::SignedDuration;
 
-use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, reconcile::find_used, times};
+use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, people, reconcile::find_used, times};
 use crate::Verdict;
 
 /// The rules about a connection that is dead already. Migrating such a tenant can be right, but its rollback restores something
@@ -126,7 +126,8 @@ pub const RULES: &[Rule] = &[
         fix: "configure the org that the directory is connected to; reconnecting cannot change a directory's domain",
         check: |facts| {
             let (provider, directory) = facts.both().filter(|(_, directory)| directory.flow != Flow::NotOkta)?;
-            let same = directory.domain == provider.domain || directory.domain == facts.spec.domain;
+            let mut names = provider.aliases.iter().chain([&provider.domain, &facts.spec.domain]);
+            let same = names.any(|name| directory.domain.eq_ignore_ascii_case(name));
             let message = || {
                 format!("the directory is connected to `{}`, but the org is `{}`", directory.domain, provider.domain)
             };
@@ -314,13 +315,73 @@ pub const RULES: &[Rule] = &[
         id: "legacy-client-shared",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The legacy client has several redirect URIs, so connections in other regions may sign in through it. \
-                Retiring it would stop them too.",
-        fix: "migrate every connection that uses the app before you finalize any of them",
+        about: "The legacy client has several redirect URIs. Each is that of a connection in another region, or of another \
+                program, which may sign in through the same client. Retiring it would stop them too.",
+        fix: "configure each of these connections as a tenant, and migrate all of them before you finalize any",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let client = facts.legacy_in_use().filter(|client| client.redirect_uris.len() > 1)?;
-            Some(format!("`{}` ({}) has {} redirect URIs", client.client_id, client.label, client.redirect_uris.len()))
+            let hosts = client.redirect_uris.iter().map(|uri| host_of(uri)).collect::<Vec<_>>().join(", ");
+            Some(format!("`{}` ({}) serves sign-ins of {hosts}", client.client_id, client.label))
+        },
+    },
+    Rule {
+        id: "legacy-admin-lost",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The connection lives on the account of the administrator who signed in. Once this account is deactivated or loses its \
+                role, the org refuses the refresh token. Nobody can sign in for a rollback without such an account either. \
+                flowswap sees who is assigned to the legacy client, but not who of them signed in.",
+        fix: "migrate this tenant soon; until then, keep one active administrator assigned to the app, who signs in again",
+        check: |facts| {
+            facts.both_in(Flow::AuthorizationCode)?;
+            let client = facts.legacy_in_use().filter(|client| client.is_active())?;
+            people::find_unfit(client)
+        },
+    },
+    Rule {
+        id: "refresh-token-settings",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The vendor's documents require that the legacy client may use refresh tokens, and that these stay the same. Without \
+                them the connection lives for an hour. With rotation, one lost answer leaves the directory with a dead token.",
+        fix: "nothing for the migration; for a rollback, select Refresh Token and “Use persistent token” on the app's page",
+        check: |facts| {
+            facts.both_in(Flow::AuthorizationCode)?;
+            let client = facts.legacy_in_use()?;
+            if !client.grant_types.iter().any(|grant| grant == "refresh_token") {
+                return Some(format!("`{}` may not use refresh tokens", client.client_id));
+            }
+            let rotates = client.refresh_token_rotation.as_deref() == Some("ROTATE");
+            rotates.then(|| format!("`{}` gets a new refresh token with each use", client.client_id))
+        },
+    },
+    Rule {
+        id: "scopes-missing",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The client that the directory uses lacks scopes that the vendor's documents name. Data of that kind is missing in the \
+                directory, or stale.",
+        fix: "grant them to a legacy client before you plan, so that the baseline is complete; a service client must be replaced, because \
+              its scopes cannot change",
+        check: |facts| {
+            let (client, scopes, need) = facts.scopes_in_use()?;
+            let missing: Vec<_> = need.required.iter().filter(|scope| !scopes.contains(scope)).cloned().collect();
+            (!missing.is_empty()).then(|| format!("`{client}` lacks {}", missing.join(", ")))
+        },
+    },
+    Rule {
+        id: "scopes-unneeded",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The client that the directory uses has scopes that the vendor's documents do not name. A client should have no more rights \
+                than it needs. The new client of a migration does not get them.",
+        fix: "find out whether another program uses this client; if not, revoke these scopes in Okta",
+        check: |facts| {
+            let (client, scopes, need) = facts.scopes_in_use()?;
+            let is_needed = |scope: &&String| need.required.contains(scope) || need.optional.contains(scope);
+            let unneeded: Vec<_> = scopes.iter().filter(|scope| !is_needed(scope)).cloned().collect();
+            (!unneeded.is_empty()).then(|| format!("`{client}` also has {}", unneeded.join(", ")))
         },
     },
     Rule {
@@ -608,3 +669,8 @@ pub const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// The host of a URI, or the whole URI if it has none.
+fn host_of(uri: &str) -> &str {
+    uri.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or(uri)
+}

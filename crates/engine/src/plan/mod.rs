@@ -325,7 +325,9 @@ impl Seen {
         for client in &mut provider.legacy_clients {
             client.tokens = Tokens::default();
             client.last_sign_in = None;
+            client.assigned = None;
         }
+        provider.needs.clear();
         for client in &mut provider.service_clients {
             client.tokens = Tokens::default();
         }
@@ -447,6 +449,8 @@ mod tests {
                 scopes,
                 last_sign_in: None,
                 tokens: Tokens::default(),
+                refresh_token_rotation: None,
+                assigned: None,
             }
         };
         let lookalike = |id: &str| Lookalike {

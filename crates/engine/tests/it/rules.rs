@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use flowswap_contract::{self as contract, ErrorKind, Flow, KnownFrom, Lookalike, ServiceClient, Tokens, Variant};
+use flowswap_contract::{
+    self as contract, AssignedUser, ErrorKind, Flow, KnownFrom, Lookalike, ScopeNeed, ServiceClient, Tokens, Variant,
+};
 use flowswap_engine::{
     ACCEPTABLE, EVIDENCE_RULES, Inventories, RULES, Severity, TenantSpec, Verdict, WARN_DAYS, assess,
 };
@@ -63,6 +65,19 @@ fn directory(sides: &mut Inventories) -> &mut contract::DirectoryInventory {
 
 fn legacy(sides: &mut Inventories) -> &mut contract::LegacyClient {
     &mut sides.provider.as_mut().unwrap().legacy_clients[0]
+}
+
+/// Assigns people of these statuses to the legacy client; administrators or not.
+fn assign(sides: &mut Inventories, people: &[(&str, Option<bool>)]) {
+    let person = |(status, is_admin): &(&str, _)| AssignedUser { status: (*status).to_owned(), is_admin: *is_admin };
+    legacy(sides).assigned = Some(people.iter().map(person).collect());
+}
+
+/// What the directory needs of the plain variant.
+fn need(sides: &mut Inventories, required: &[&str], optional: &[&str]) {
+    let owned = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let need = ScopeNeed { variant: Variant::Plain, required: owned(required), optional: owned(optional) };
+    sides.provider.as_mut().unwrap().needs = vec![need];
 }
 
 fn ago(hours: i64) -> String {
@@ -208,6 +223,38 @@ fn both_sides_decide_findings_and_verdict() {
         service(sides, "svc-1", plain);
     };
     check(&begun_and_provisioned, Blocked, &["migration-begun", "auth-code-flow"]);
+    let alias = |_: &mut TenantSpec, sides: &mut Inventories| {
+        sides.provider.as_mut().unwrap().aliases = vec!["login.acme.test".into()];
+        sides.directory.as_mut().unwrap().domain = "Login.acme.test".into();
+    };
+    check(&alias, Ready, &["auth-code-flow"]);
+    let lost = ["legacy-admin-lost", "auth-code-flow"];
+    check(&|_, sides| assign(sides, &[("ACTIVE", Some(true))]), Ready, &["auth-code-flow"]);
+    check(&|_, sides| assign(sides, &[("ACTIVE", None)]), Ready, &["auth-code-flow"]);
+    check(&|_, sides| assign(sides, &[]), Ready, &lost);
+    check(&|_, sides| assign(sides, &[("SUSPENDED", None)]), Ready, &lost);
+    check(&|_, sides| assign(sides, &[("ACTIVE", Some(true)), ("ACTIVE", Some(false))]), Ready, &lost);
+    let inactive_and_lost = |_: &mut TenantSpec, sides: &mut Inventories| {
+        legacy(sides).status = "INACTIVE".into();
+        assign(sides, &[]);
+    };
+    check(&inactive_and_lost, Blocked, &["legacy-client-inactive", "auth-code-flow"]);
+    let settings = ["refresh-token-settings", "auth-code-flow"];
+    check(&|_, sides| legacy(sides).refresh_token_rotation = Some("STATIC".into()), Ready, &["auth-code-flow"]);
+    check(&|_, sides| legacy(sides).refresh_token_rotation = Some("ROTATE".into()), Ready, &settings);
+    check(&|_, sides| legacy(sides).grant_types.truncate(1), Ready, &settings);
+    check(&|_, sides| need(sides, &["okta.groups.read"], &["okta.users.read"]), Ready, &["auth-code-flow"]);
+    check(
+        &|_, sides| need(sides, &["okta.logs.read"], &[]),
+        Ready,
+        &["scopes-missing", "scopes-unneeded", "auth-code-flow"],
+    );
+    check(&|_, sides| need(sides, &["okta.users.read"], &[]), Ready, &["scopes-unneeded", "auth-code-flow"]);
+    let migrated_without_scope = |spec: &mut TenantSpec, sides: &mut Inventories| {
+        migrated(false, Some(false), plain)(spec, sides);
+        need(sides, &["okta.groups.read"], &[]);
+    };
+    check(&migrated_without_scope, Migrated, &["scopes-missing", "already-migrated"]);
     let second_uri = |sides: &mut Inventories, client: usize| {
         let uris = &mut sides.provider.as_mut().unwrap().legacy_clients[client].redirect_uris;
         uris.push("https://directory-sync.eu.apps.paloaltonetworks.com/authorize".into());

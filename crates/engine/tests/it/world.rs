@@ -158,6 +158,8 @@ impl World {
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             redirect_uris: vec!["https://directory-sync.us.apps.paloaltonetworks.com/authorize".to_owned()],
             scopes: vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()],
+            refresh_token_rotation: None,
+            assigned: None,
         };
         let clients = self.clients.keys().map(|id| ServiceClient {
             tokens: Tokens::default(),
@@ -180,6 +182,8 @@ impl World {
             legacy_clients: if self.legacy == Legacy::Gone { vec![] } else { vec![legacy] },
             lookalikes: vec![],
             variants: vec![plain],
+            aliases: vec![],
+            needs: vec![],
         }
     }
 

@@ -322,3 +322,108 @@ fn the_answer_of_detect_names_its_role() {
     let inventory: Inventory = open().call(&mut FakeOkta::new(), Op::Detect, json!({})).unwrap();
     assert!(matches!(inventory, Inventory::Provider(_)));
 }
+
+/// An org with many apps: 450 from the catalog, and 250 custom OIDC apps before the legacy client.
+fn large() -> FakeOkta {
+    let mut org = FakeOkta::new();
+    let catalog = (0..450)
+        .map(|n| json!({"id": format!("0oaC{n}"), "name": format!("app_{n}"), "label": "App", "status": "ACTIVE"}));
+    let custom = (0..250).map(|n| oidc_app(&format!("0oaO{n}"), "Portal", &["https://portal.test/callback"]));
+    org.apps.splice(0..0, catalog.chain(custom));
+    org
+}
+
+fn app_pages(okta: &Driver<Okta>) -> Vec<&str> {
+    let lines = okta.asked.iter().filter_map(|asked| asked.lines().next());
+    lines.filter(|line| line.contains("/api/v1/apps?")).collect()
+}
+
+#[test]
+fn in_a_large_org_okta_searches() {
+    let (mut okta, mut org) = (open(), FakeOkta::new());
+    let small = detect(&mut okta, &mut org);
+    let (mut okta, mut org) = (open(), large());
+    let mut found = detect(&mut okta, &mut org);
+    insta::assert_snapshot!(app_pages(&okta).join("\n"), @r#"
+    GET https://acme.okta.test/api/v1/apps?limit=200
+    GET https://acme.okta.test/api/v1/apps?filter=name%20eq%20%22oidc_client%22&limit=200
+    GET https://acme.okta.test/api/v1/apps?q=palo&limit=200
+    GET https://acme.okta.test/api/v1/apps?filter=name%20eq%20%22oidc_client%22&after=200
+    "#);
+    // The SAML app's label begins otherwise, but its name does not.
+    assert_eq!(found, small);
+    // Without a search, flowswap reads all pages.
+    let (mut okta, mut org) = (open(), FakeOkta { ignores_search: true, ..large() });
+    found = detect(&mut okta, &mut org);
+    assert_eq!(found, small);
+    assert_eq!(app_pages(&okta).iter().filter(|line| !line.contains("filter=") && !line.contains("q=")).count(), 4);
+}
+
+#[test]
+fn a_search_that_fails_for_another_reason_hides_no_app() {
+    let (mut okta, mut org) = (open(), large());
+    org.fail("filter=", Failure::Answer(okta_error(400, "E0000001")));
+    assert_eq!(refused(okta.call::<Value>(&mut org, Op::Detect, json!({}))).kind, ErrorKind::Invalid);
+}
+
+#[test]
+fn flowswap_sees_who_may_sign_in() {
+    let active = json!("ACTIVE");
+    let admin = Some(json!([{"type": "READ_ONLY_ADMIN", "status": "ACTIVE"}]));
+    let person = |n: usize, status: &Value, roles: &Option<Value>| (format!("00u{n}"), status.clone(), roles.clone());
+    let table = [
+        (vec![], Some(vec![])),
+        (vec![person(1, &active, &admin)], Some(vec![("ACTIVE", Some(true))])),
+        (vec![person(1, &active, &Some(json!([])))], Some(vec![("ACTIVE", Some(false))])),
+        (vec![person(1, &active, &Some(json!([{"status": "INACTIVE"}])))], Some(vec![("ACTIVE", Some(false))])),
+        (vec![person(1, &active, &None)], Some(vec![("ACTIVE", None)])),
+        (
+            vec![person(1, &json!("SUSPENDED"), &admin), person(2, &active, &admin)],
+            Some(vec![("SUSPENDED", Some(true)), ("ACTIVE", Some(true))]),
+        ),
+        // Without the status of an account, and of more than five people, flowswap says nothing.
+        (vec![person(1, &Value::Null, &admin)], None),
+        ((0..6).map(|n| person(n, &active, &admin)).collect(), None),
+    ];
+    for (assigned, expected) in table {
+        let (mut okta, mut org) = (open(), FakeOkta { assigned: assigned.clone(), ..FakeOkta::new() });
+        let seen = detect(&mut okta, &mut org).legacy_clients.remove(0).assigned;
+        let seen = seen.as_ref().map(|seen| seen.iter().map(|user| (user.status.as_str(), user.is_admin)).collect());
+        assert_eq!(seen, expected, "{assigned:?}");
+    }
+}
+
+#[test]
+fn an_app_that_is_open_to_all_or_whose_users_are_hidden_says_nothing() {
+    let (mut okta, mut org) = (open(), FakeOkta::new());
+    org.app("0oaLEGACY")["settings"]["implicitAssignment"] = json!(true);
+    assert_eq!(detect(&mut okta, &mut org).legacy_clients[0].assigned, None);
+    assert!(!okta.asked.iter().any(|line| line.contains("/users")), "{:?}", okta.asked);
+    for (refusal, expected) in [
+        (okta_error(403, "E0000006"), None),
+        (answer(403, Value::Null), None),
+        (okta_error(404, "E0000008"), None),
+        (okta_error(500, "E0000009"), Some(ErrorKind::Unavailable)),
+    ] {
+        let (mut okta, mut org) = (open(), FakeOkta::new());
+        org.fail("/users?expand", Failure::Answer(refusal.clone()));
+        let seen = okta.call::<Value>(&mut org, Op::Detect, json!({}));
+        match expected {
+            None => assert_eq!(seen.unwrap()["legacy_clients"][0].get("assigned"), None, "{refusal:?}"),
+            Some(kind) => assert_eq!(refused(seen).kind, kind, "{refusal:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_app_of_the_catalog_that_sends_codes_to_cie_is_a_lookalike() {
+    let (mut okta, mut org) = (open(), FakeOkta::new());
+    org.app("0oaLEGACY")["name"] = json!("panw_gallery_app");
+    org.app("0oaSAML")["features"] = json!(["PUSH_NEW_USERS"]);
+    let inventory = detect(&mut okta, &mut org);
+    assert!(inventory.legacy_clients.is_empty());
+    let kinds: Vec<_> = inventory.lookalikes.iter().map(|app| (app.id.as_str(), app.kind.as_str())).collect();
+    let expected =
+        [("0oaLEGACY", "OPENID_CONNECT"), ("0oaNAMESAKE", "OPENID_CONNECT"), ("0oaSAML", "SAML_2_0 with provisioning")];
+    assert_eq!(kinds, expected);
+}

@@ -34,10 +34,12 @@ pub(crate) struct FakeOkta {
     /// Client id, secret id, status, value.
     pub(crate) secrets: Vec<(String, String, &'static str, String)>,
     pub(crate) events: Vec<Value>,
-    /// Returns all events in their original order, whatever the search is.
+    /// Returns all events in their original order, whatever the search is. Takes no search of apps.
     pub(crate) ignores_search: bool,
     /// The org's time in every answer, if any.
     pub(crate) date: Option<String>,
+    /// Who is assigned to the legacy client: id, status of the account, and roles, if Okta shows them.
+    pub(crate) assigned: Vec<(String, Value, Option<Value>)>,
     pub(crate) users: Vec<Value>,
     pub(crate) groups: Vec<Value>,
     pub(crate) faults: Vec<Fault>,
@@ -64,6 +66,11 @@ impl FakeOkta {
                 oidc_app("0oaNAMESAKE", PLAIN, &["https://elsewhere.test/authorize"]),
                 json!({"id": "0oaGONE", "name": "oidc_client", "label": PLAIN, "status": "DELETED"}),
             ],
+            assigned: vec![(
+                "00uSYNC".to_owned(),
+                json!("ACTIVE"),
+                Some(json!([{"type": "READ_ONLY_ADMIN", "status": "ACTIVE"}])),
+            )],
             date: Some("Thu, 01 Jan 2026 12:00:00 GMT".to_owned()),
             services: vec![service("0oaFOREIGN", "anzennaapiservice", "Anzenna", &["okta.users.read"])],
             ..Self::default()
@@ -120,20 +127,28 @@ impl FakeOkta {
         let (path, query) = split(&ask.url);
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match (ask.method.as_str(), segments.as_slice()) {
-            ("GET", [".well-known", "okta-organization"]) => {
-                answer(200, json!({"id": "00o1", "_links": {"organization": {"href": "https://Acme-Real.okta.test"}}}))
-            }
+            ("GET", [".well-known", "okta-organization"]) => answer(
+                200,
+                json!({"id": "00o1", "_links": {
+                    "organization": {"href": "https://Acme-Real.okta.test"}, "alternate": {"href": "https://Login.acme.test"}}}),
+            ),
             ("POST", ["oauth2", "v1", "token"]) => self.grant_token(ask, secrets),
             _ if !self.is_permitted(ask, secrets) => okta_error(401, "E0000011"),
             ("GET", ["api", "v1", "groups"]) if !self.ignores_scopes && is_narrow(ask, secrets) => {
                 missing_scope("okta.groups.read")
             }
-            ("GET", ["api", "v1", "apps"]) if query.starts_with("filter=") => {
-                let filter = decode(query.trim_start_matches("filter=").split('&').next().unwrap());
-                let id = filter.strip_prefix("id eq \"").and_then(|rest| rest.strip_suffix('"')).expect("id eq");
-                answer(200, self.apps.iter().filter(|app| app["id"] == id).cloned().collect())
+            ("GET", ["api", "v1", "apps"]) if query.starts_with("filter=") && self.ignores_search => {
+                okta_error(400, "E0000031")
             }
-            ("GET", ["api", "v1", "apps"]) => page(self.apps.clone(), path, query),
+            ("GET", ["api", "v1", "apps"]) => {
+                let size = if self.apps.len() > 200 { 200 } else { PAGE };
+                page_of(size, self.search_apps(query), path, query)
+            }
+            ("GET", ["api", "v1", "users", id, "roles"]) => match self.assigned.iter().find(|(user, ..)| user == id) {
+                Some((_, _, Some(roles))) => answer(200, roles.clone()),
+                Some((_, _, None)) => okta_error(403, "E0000006"),
+                None => okta_error(404, "E0000007"),
+            },
             ("GET", ["api", "v1", "users"]) => page(self.users.clone(), path, query),
             ("GET", ["api", "v1", "groups"]) => page(self.groups.clone(), path, query),
             ("GET", ["api", "v1", "authorizationServers"]) => answer(200, json!([])),
@@ -151,6 +166,15 @@ impl FakeOkta {
                     {"scopeId": "okta.logs.read", "status": "REVOKED"},
                 ]),
             ),
+            ("GET", ["api", "v1", "apps", "0oaLEGACY", "users"]) if query.starts_with("expand=user") => {
+                let user = |(id, status, _): &(String, Value, Option<Value>)| {
+                    json!({
+                        "id": id, "scope": "USER", "status": "ACTIVE", "credentials": {"userName": "ada@acme.test"}, "profile": {},
+                        "_embedded": {"user": {"id": id, "status": status, "profile": {"login": "ada@acme.test"}}},
+                    })
+                };
+                answer(200, self.assigned.iter().map(user).collect())
+            }
             (method, ["api", "v1", "apps", id, rest @ ..]) => self.serve_app(method, id, rest),
             ("GET", ["integrations", "api", "v1", "api-services"]) => page(self.services.clone(), path, query),
             ("POST", ["integrations", "api", "v1", "api-services"]) => self.create(ask),
@@ -159,6 +183,25 @@ impl FakeOkta {
             }
             _ => okta_error(404, "E0000008"),
         }
+    }
+
+    /// The apps that a search finds: by `filter` with one `eq`, or by how the name or label begins.
+    fn search_apps(&self, query: &str) -> Vec<Value> {
+        let parameter = |name: &str| {
+            let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.map(decode)
+        };
+        let (filter, start) = (parameter("filter"), parameter("q").unwrap_or_default());
+        let begins =
+            |app: &Value, field: &str| app[field].as_str().unwrap_or_default().to_lowercase().starts_with(&start);
+        let fits = |app: &&Value| match &filter {
+            Some(filter) => {
+                let (field, value) = filter.split_once(" eq ").expect("a filter with eq");
+                app[field] == value.trim_matches('"')
+            }
+            None => begins(app, "name") || begins(app, "label"),
+        };
+        self.apps.iter().filter(fits).cloned().collect()
     }
 
     /// The used part of the log's search: `since`, `filter` with `eq` and `and`, `sortOrder`, and `limit`.
@@ -394,12 +437,21 @@ fn split(url: &str) -> (&str, &str) {
 }
 
 fn page(items: Vec<Value>, path: &str, query: &str) -> HttpAnswer {
+    page_of(PAGE, items, path, query)
+}
+
+fn page_of(size: usize, items: Vec<Value>, path: &str, query: &str) -> HttpAnswer {
     let after = query.split('&').find_map(|pair| pair.strip_prefix("after=")).and_then(|n| n.parse().ok()).unwrap_or(0);
-    let next = after + PAGE;
-    let mut found = answer(200, items.iter().skip(after).take(PAGE).cloned().collect());
+    let next = after + size;
+    let mut found = answer(200, items.iter().skip(after).take(size).cloned().collect());
     found.headers.push(("link".to_owned(), format!("<{ORIGIN}{path}>; rel=\"self\"")));
     if next < items.len() {
-        found.headers.push(next_link(&format!("{path}?after={next}")));
+        let search: String = query
+            .split('&')
+            .filter(|pair| pair.starts_with("filter=") || pair.starts_with("q="))
+            .map(|pair| format!("{pair}&"))
+            .collect();
+        found.headers.push(next_link(&format!("{path}?{search}after={next}")));
     }
     found
 }
