@@ -87,3 +87,22 @@ fn no_passphrase_is_no_answer() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{screen}");
     }
 }
+
+/// A shell may let the terminal show what is typed again when the command goes on.
+#[test]
+fn a_passphrase_stays_hidden_after_the_command_was_suspended() {
+    let folder = crate::support::folder();
+    let mut person = Terminal::start_on(command(folder.path(), &["init"]), 40, 120);
+    for question in ["Passphrase for the identity", "The same again:"] {
+        person.await_words(question);
+        person.await_hidden();
+        person.signal(Signal::STOP);
+        person.show_typed();
+        person.signal(Signal::CONT);
+        person.await_words(question);
+        person.enter_hidden("canary 5d1f");
+    }
+    let (code, screen) = person.finish();
+    assert_eq!(code, 0, "{screen}");
+    assert!(!screen.contains("canary"), "{screen}");
+}

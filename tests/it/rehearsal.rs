@@ -119,3 +119,32 @@ fn a_rehearsal_that_is_over_does_not_begin_again_and_a_blocked_tenant_begins_non
     assert!(again.stderr.contains("these tenants are rehearsed"), "{}", again.show());
     assert_eq!(lab.sim.world().orgs[0].requests.mutate, before, "nothing was done");
 }
+
+/// Nothing began, so the rehearsal goes on by its own command, and not only with its first half.
+#[test]
+fn a_rehearsal_of_a_tenant_that_could_not_be_read_goes_on_as_one() {
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; 2]));
+    lab.edit_config(|text| format!("[run]\nsoak = \"48h\"\n{text}"));
+    lab.plan().expect(0);
+    let tenant = lab.sim.tenants()[0].clone();
+    let token = lab.path("tokens/acme.token");
+    std::fs::write(&token, "00bad").unwrap();
+    let unread = &lab.json(&["rehearse", "acme", "--yes"], 4)["tenants"][0];
+    assert_eq!(unread["next"], "flowswap rehearse acme");
+    assert!(unread["reason"].as_str().unwrap().starts_with("could not read the provider again"), "{unread}");
+    std::fs::write(&token, &tenant.admin_token).unwrap();
+    // Somebody uses the other command all the same.
+    let resumed = lab.run(&["resume", "acme", "--yes"]).expect(4);
+    assert!(
+        resumed.stderr.contains("acme: the rehearsal ends with a rollback; next: flowswap rehearse acme"),
+        "{}",
+        resumed.show()
+    );
+    let shown = lab.json(&["status", "acme"], 0);
+    assert_eq!(shown["tenants"][0]["next"], "flowswap rehearse acme");
+    assert_eq!(shown["tenants"][0]["finalize_from"], serde_json::Value::Null);
+    lab.run(&["rehearse", "acme", "--yes"]).expect(4);
+    lab.outlive_tokens();
+    lab.run(&["rehearse", "acme", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+}

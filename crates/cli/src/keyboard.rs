@@ -55,8 +55,14 @@ impl Conversation {
 
     /// Asks for a line. Asks again if the process was suspended meanwhile. Returns `None` once stdin is closed.
     pub(crate) async fn ask(&mut self, prompt: &Text) -> Option<String> {
+        self.ask_in(prompt, || None).await
+    }
+
+    /// Asks while the terminal is in a mode. A shell may have changed that while the process was suspended.
+    async fn ask_in(&mut self, prompt: &Text, begin: impl Fn() -> Option<Hidden>) -> Option<String> {
         let mut resumes = Resumes::listen();
         loop {
+            let _mode = begin();
             discard_typed();
             self.0.begin_line();
             let _open = OpenLine::begin(&for_people(prompt, columns_of_stderr().saturating_sub(ANSWER)));
@@ -74,8 +80,7 @@ impl Conversation {
 
     /// Asks for something that the screen must not show. Returns `None` once stdin is closed.
     pub(crate) async fn ask_hidden(&mut self, prompt: &Text) -> Option<String> {
-        let _hidden = Hidden::begin();
-        let typed = self.ask(prompt).await;
+        let typed = self.ask_in(prompt, || Some(Hidden::begin())).await;
         // The terminal did not show that Enter was pressed.
         say_always(&Text::default());
         typed

@@ -1,5 +1,7 @@
 //! The points at which a fault can occur, taken from a recorded run without faults.
 
+use std::time::Duration;
+
 use flowswap_sim::{Exchange, Fault, FaultKind, GATEWAY_HOST, SimConfig, SimTenant};
 
 use crate::support::Lab;
@@ -77,7 +79,10 @@ pub(crate) fn lose_the_creation(tenant: &SimTenant) -> Fault {
 pub(crate) fn uniform(ready: usize) -> SimConfig {
     // From 8 tenants on the simulator has 5 that are not ready, and 5 more for every 50.
     let tenants = if ready < 8 { ready } else { ready + 5 * (1 + ready / 45) };
-    SimConfig::default().tenants(tenants).page_size(50).app_data_every(0).without_authorization_servers_every(0)
+    let config =
+        SimConfig::default().tenants(tenants).page_size(50).app_data_every(0).without_authorization_servers_every(0);
+    // Every read of a directory's status finds a new sync, however fast the machine is. So each run makes the same requests.
+    config.sync_interval(Duration::ZERO)
 }
 
 /// All requests of a run that fulfill the condition.
@@ -145,6 +150,7 @@ impl Names {
             (tenant.domain.clone(), "{domain}"),
             (GATEWAY_HOST.to_owned(), "{gateway}"),
             (tenant.directory_id.clone(), "{directory}"),
+            (org.sync_admin.clone(), "{administrator}"),
         ];
         names.extend(org.legacy.iter().map(|legacy| (legacy.id.clone(), "{legacy}")));
         names.extend(org.service_clients.iter().map(|client| (client.id.clone(), "{client}")));

@@ -12,7 +12,7 @@ use std::{
 use rustix::{
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize},
+    termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
 /// Longer than any test waits; ends a test that would wait forever.
@@ -91,6 +91,13 @@ impl Terminal {
             assert!(begun.elapsed() < FOREVER, "the terminal still shows what is typed:\n{}", self.seen);
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Lets the terminal show what is typed, as a shell does.
+    pub(crate) fn show_typed(&self) {
+        let mut modes = tcgetattr(&self.keyboard).unwrap();
+        modes.local_modes.insert(LocalModes::ECHO);
+        tcsetattr(&self.keyboard, OptionalActions::Now, &modes).unwrap();
     }
 
     /// Types a line once the terminal no longer shows what is typed.

@@ -185,7 +185,7 @@ fn show_learned(report: &Report, each: bool) -> Text {
     let line = |learned: &Learned| {
         let names: Vec<&str> = learned.tenants.iter().map(String::as_str).collect();
         text!(
-            "learned from {}{}: the type key of the {} integration. For all tenants, write under [defaults.provider]: {}\n",
+            "learned from {}{}: the type key of the {} integration. For all tenants, write into the table [defaults.provider], and add it if it is missing: {}\n",
             causes::subject(&names),
             causes::list_names(&names),
             learned.variant,

@@ -130,7 +130,7 @@ fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
 /// run again.
 pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     use TenantState as S;
-    if tenant.begun_rehearsal().is_some() {
+    if tenant.open_rehearsal().is_some() {
         return false;
     }
     let fit = match phase {
@@ -154,11 +154,11 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         return Ok(());
     }
     let first = match phase {
-        _ if tenant.begun_rehearsal().is_some() => format!("flowswap rehearse {name}"),
+        _ if tenant.open_rehearsal().is_some() => format!("flowswap rehearse {name}"),
         Phase::Purge if may_begin(Phase::Retire) => format!("flowswap finalize {name}"),
         _ => next_command(name, &tenant.overview()).unwrap_or_else(|| "flowswap status".to_owned()),
     };
-    let why = if tenant.begun_rehearsal().is_some() { " for a rehearsal" } else { "" };
+    let why = if tenant.open_rehearsal().is_some() { " for a rehearsal" } else { "" };
     let failure = Failure::new(
         Exit::Refused,
         format!("tenant `{name}` is {}{why}, so flowswap cannot retire or purge its legacy client yet", tenant.state),

@@ -63,6 +63,8 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         let message =
             "the identity has a passphrase: set the variable FLOWSWAP_PASSPHRASE before you run another command";
         context.terminal.say(message);
+    } else if !io::stdin().is_terminal() {
+        context.terminal.say("the identity has no passphrase: flowswap asks for one only at a terminal");
     }
     Ok(Exit::Done)
 }

@@ -187,7 +187,8 @@ fn report(context: &Context, names: &[String], logbook: &Logbook) -> Result<(), 
     let rows = names.iter().filter_map(|name| {
         let tenant = logbook.overview(name)?;
         let next = status::next_command(name, &tenant).map(full_command::of);
-        let Overview { state, reason, rehearsal, rehearsed, .. } = tenant;
+        let Overview { state, reason, rehearsal, rehearsed, refusal, .. } = tenant;
+        let reason = reason.or_else(|| refusal.map(|refusal| refusal.reasons.join("; ")));
         Some(Row { name: name.clone(), state, reason, rehearsed: rehearsed.filter(|_| rehearsal.is_none()), next })
     });
     let rows: Vec<Row> = rows.collect();

@@ -26,6 +26,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::Fleet,
+    full_command,
     go_on::AtTerminal,
     question::Question,
     selection::{self, Selected},
@@ -87,7 +88,20 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     if !held.is_empty() {
         context.terminal.say(describe_held(&held).trim_end());
     }
+    let rehearsed = rehearsed(&*read_logbook(&config).await?, open.keys());
+    if !rehearsed.is_empty() {
+        let (subject, listed) = (causes::subject(&rehearsed), causes::list_names(&rehearsed));
+        let next = full_command::of(format!("flowswap rehearse {}", rehearsed.join(" ")));
+        context.terminal.say(text!("{}{}: the rehearsal ends with a rollback; next: {}", subject, listed, next));
+        exit = started::worst(exit, Exit::NeedsPerson);
+    }
     Ok(exit)
+}
+
+/// Those that are swapped for a rehearsal. No run that this command continued goes on to the rollback.
+fn rehearsed<'a>(logbook: &Logbook, names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let is_swapped = |tenant: &Overview| tenant.state == TenantState::Swapped && tenant.rehearsal.is_some();
+    names.filter(|name| logbook.overview(name).is_some_and(|it| is_swapped(&it))).map(String::as_str).collect()
 }
 
 /// Reports that no run left anything. What it began may still need a person or time, and a later wave may not have begun.

@@ -46,8 +46,9 @@ impl Document for Report {
 pub(super) struct Row {
     /// The name of the tenant.
     pub(super) name: String,
-    /// `ended`: the run worked on the tenant. `already-done`: another plan has reached the goal, which is no failure. `refused`:
-    /// `changes` says why. `skipped`: the run was stopped before it began with the tenant.
+    /// `ended`: the run worked on the tenant. `already-done`: another plan has reached the goal, which is no failure. `unread`: a
+    /// side could not be read, and `reason` says why. `refused`: `changes` says why. `skipped`: the run was stopped before it began
+    /// with the tenant.
     outcome: &'static str,
     /// How the tenant counts for the exit code.
     counts_as: Ending,
@@ -155,7 +156,8 @@ impl Row {
         let (outcome, state, reason, changes) = match outcome.clone() {
             Outcome::Ended { state, reason } => ("ended", Some(state), reason, Vec::new()),
             Outcome::Unneeded { state, reason } => ("already-done", Some(state), Some(reason), Vec::new()),
-            Outcome::Unapproved { reason } | Outcome::Unread { reason } => ("refused", None, None, vec![reason]),
+            Outcome::Unapproved { reason } => ("refused", None, None, vec![reason]),
+            Outcome::Unread { reason } => ("unread", None, Some(reason), Vec::new()),
             Outcome::Refused { changes } => ("refused", None, None, changes),
             Outcome::Skipped { reason } => ("skipped", None, Some(reason), Vec::new()),
         };
@@ -170,6 +172,7 @@ impl Row {
         self.next = match self.outcome {
             "skipped" if is_open => Some(format!("{RESUME} {name}")),
             "ended" if is_open && interrupted => Some(format!("{RESUME} {name}")),
+            "unread" if is_configured => tenant.and_then(|tenant| status::next_command(&name, tenant)),
             "refused" if goal == Goal::Swapped && is_configured => tenant.and_then(|tenant| way_on(&name, tenant)),
             _ => None,
         }

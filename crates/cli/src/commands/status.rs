@@ -125,7 +125,7 @@ impl Row {
         let tenant = known.unwrap_or_else(|| Overview::unplanned(Timestamp::UNIX_EPOCH));
         let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
         let waits_for_rollback = tenant.waits_for_rollback();
-        let finalize_from = soak.left(&tenant, SystemClock.now()).filter(|_| tenant.state == TenantState::Swapped);
+        let finalize_from = soak.left(&tenant, SystemClock.now()).filter(|_| can_be_finalized(&tenant));
         Self {
             name: name.to_owned(),
             configured,
@@ -183,7 +183,7 @@ pub(crate) fn plan_again(names: &[&str]) -> String {
 
 /// [`next_command`], but nothing while a swapped tenant must stay so for longer.
 pub(crate) fn next_command_now(name: &str, tenant: &Overview, soak: Soak) -> Option<String> {
-    let is_early = tenant.state == TenantState::Swapped && soak.left(tenant, SystemClock.now()).is_some();
+    let is_early = can_be_finalized(tenant) && soak.left(tenant, SystemClock.now()).is_some();
     next_command(name, tenant).filter(|_| !is_early)
 }
 
@@ -195,6 +195,11 @@ pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
         }
         _ => continue_command(name, tenant),
     }
+}
+
+/// Whether `finalize` is what comes next, now or later.
+fn can_be_finalized(tenant: &Overview) -> bool {
+    tenant.state == TenantState::Swapped && tenant.rehearsal.is_none()
 }
 
 /// Whether a rehearsal is the last thing that was done for the tenant.
@@ -211,6 +216,10 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         return tenant.plan_path.as_deref().map(|path| format!("flowswap approvals {}", quoted(path.as_ref())));
     }
     let is_outdated = refusal.is_some_and(Refusal::is_final);
+    // `resume` continues only what the last run set out to do, which is half of a rehearsal.
+    if tenant.rehearsal.is_some() && !is_outdated {
+        return Some(format!("flowswap rehearse {name}"));
+    }
     if tenant.intent.is_some() && !is_outdated {
         return Some(format!("flowswap resume {name}"));
     }
@@ -223,9 +232,6 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         let purge = if tenant.phase == Some(Phase::Purge) { " --purge" } else { "" };
         format!("flowswap finalize {name}{purge}")
     };
-    if tenant.rehearsal.is_some() {
-        return Some(format!("flowswap rehearse {name}"));
-    }
     let is_rehearsed = is_rehearsed(tenant);
     match tenant.state {
         S::Unplanned => match tenant.verdict {

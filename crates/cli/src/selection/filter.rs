@@ -94,6 +94,8 @@ impl Filter<'_> {
         }
         failure.hint(match self {
             Self::Wave(_) => list(missing, present, &kind, "no plan has any; see `[[wave]]` in `migrate.toml.example`"),
+            // They exist, so the person has not mistyped any.
+            Self::State(_) | Self::Verdict(_) if !present.is_empty() => enumerate(present, &kind),
             Self::Verdict(_) | Self::Finding(_) => {
                 list(missing, present, &kind, "no plan has any; to look now: flowswap detect")
             }
@@ -107,9 +109,12 @@ fn list(word: &str, values: &BTreeSet<String>, kind: &str, if_none: &str) -> Str
     if let Some(nearest) = find_nearest(word, values.iter().map(String::as_str)) {
         return format!("did you mean `{nearest}`?");
     }
+    if values.is_empty() { if_none.to_owned() } else { enumerate(values, kind) }
+}
+
+fn enumerate(values: &BTreeSet<String>, kind: &str) -> String {
     let first: Vec<&str> = values.iter().take(MANY).map(String::as_str).collect();
     match values.len() {
-        0 => if_none.to_owned(),
         count if count > MANY => format!("the {kind} are {}, and {} more", first.join(", "), count - MANY),
         _ => format!("the {kind} are {}", first.join(", ")),
     }

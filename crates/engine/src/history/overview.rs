@@ -148,7 +148,7 @@ impl TenantHistory {
             earliest: self.earliest(),
             intent: self.intent.clone(),
             refusal: self.refusal.clone(),
-            rehearsal: self.begun_rehearsal().cloned(),
+            rehearsal: self.open_rehearsal().cloned(),
             rehearsed: self.rehearsed.clone(),
         }
     }

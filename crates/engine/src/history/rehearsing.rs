@@ -38,8 +38,8 @@ impl TenantHistory {
         true
     }
 
-    /// The rehearsal that is under way, if it has begun.
-    pub fn begun_rehearsal(&self) -> Option<&Rehearsal> {
-        self.rehearsal.as_ref().filter(|_| self.work.is_some())
+    /// The rehearsal that is under way: it has begun, or a run that was to begin it can go on.
+    pub fn open_rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref().filter(|_| self.work.is_some() || self.intent.is_some())
     }
 }

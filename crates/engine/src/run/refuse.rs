@@ -63,11 +63,13 @@ impl Runner {
         })
     }
 
-    /// Also refuses if the clocks disagree: confirmations compare times of both sides.
+    /// Also refuses if a side cannot be read, or if the clocks disagree: confirmations compare times of both sides.
     async fn refuse_changes_before_finalize(&self, job: &Job, history: &TenantHistory) -> Allowed {
         self.refuse_changes_of_config(job, history).await?;
-        // Inspects only to see the clocks of both sides. The confirmations judge everything else.
-        job.tenant.inspect().await;
+        // The confirmations judge what the sides show.
+        if let Some(unread) = unreadable(&job.tenant.inspect().await, job, history) {
+            return Err(unread);
+        }
         clocks::disagreement(&job.tenant).map_or(Ok(()), |reason| Err(reason.into()))
     }
 
@@ -253,13 +255,13 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
 fn refuse_by_rehearsal(job: &Job, history: &TenantHistory) -> Option<String> {
     let name = &job.tenant.spec.name;
     let continues = job.rehearsal || job.part.is_none();
-    match (&history.work, history.begun_rehearsal()) {
+    match (&history.work, history.open_rehearsal()) {
         (Some(_), None) if job.rehearsal => Some(format!(
             "the tenant is {} already, and not for a rehearsal: only one that is not begun can be rehearsed",
             history.state
         )),
-        (_, Some(_)) if job.goal == Goal::RolledBack || (job.goal == Goal::Swapped && continues) => None,
-        (_, Some(_)) => {
+        (Some(_), Some(_)) if job.goal == Goal::RolledBack || (job.goal == Goal::Swapped && continues) => None,
+        (Some(_), Some(_)) => {
             Some(format!("a rehearsal is under way: end it first, with its rollback: `flowswap rehearse {name}`"))
         }
         _ => None,

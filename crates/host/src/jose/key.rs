@@ -109,7 +109,11 @@ fn read_pem(text: &str) -> Result<Material, KeyError> {
         let is_public = ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"].iter().any(|label| begins(label));
         return Err(if is_public { KeyError::Public } else { KeyError::Form });
     }
-    let material = match PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Pem)? {
+    let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Pem)?;
+    if !is_whole(key.secret_der()) {
+        return Err(KeyError::Pem);
+    }
+    let material = match key {
         PrivateKeyDer::Pkcs1(der) => rsa(signature::RsaKeyPair::from_der(der.secret_pkcs1_der())),
         PrivateKeyDer::Sec1(der) => {
             let der = der.secret_sec1_der();
@@ -132,4 +136,16 @@ fn read_pem(text: &str) -> Result<Material, KeyError> {
         _ => None,
     };
     material.ok_or(KeyError::Kind)
+}
+
+/// Whether as many bytes follow as the key says (X.690 §8.1.3). Without some of its lines, a key is shorter.
+fn is_whole(der: &[u8]) -> bool {
+    let [0x30, length, rest @ ..] = der else { return false };
+    let digits = usize::from(length & 0x7f);
+    if *length < 0x80 {
+        return rest.len() == digits;
+    }
+    let Some((stated, content)) = rest.split_at_checked(digits) else { return false };
+    stated.iter().fold(0_usize, |number, byte| number.saturating_mul(256).saturating_add((*byte).into()))
+        == content.len()
 }

@@ -32,6 +32,8 @@ pub struct OrgView {
     pub legacy: Vec<LegacyView>,
     /// The API service integrations.
     pub service_clients: Vec<ServiceClientView>,
+    /// The id of the administrator who signs in for the legacy clients.
+    pub sync_admin: String,
     /// The requests that came from outside.
     pub requests: RequestCounts,
     /// What became of the requests of the org's other clients.
@@ -152,6 +154,7 @@ fn view_org(org: &Org) -> OrgView {
         domain: org.domain.clone(),
         legacy: legacy.collect(),
         service_clients: services.collect(),
+        sync_admin: org.sync_admin.id.clone(),
         requests: org.counts,
         others: org.limits.others_view,
     }

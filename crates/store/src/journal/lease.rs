@@ -145,8 +145,11 @@ impl fmt::Display for Takeover {
     }
 }
 
-/// The value of the column `type`.
+/// The value of the column `type`, unless a member tells more.
 fn type_name(entry: &Entry) -> String {
+    if matches!(entry, Entry::Refused { unread: true, .. }) {
+        return "unread".to_owned();
+    }
     let value = serde_json::to_value(entry).unwrap_or_default();
     value["type"].as_str().unwrap_or("unknown").to_owned()
 }
