@@ -214,7 +214,7 @@ fn a_type_key_that_one_org_shows_is_offered_to_the_others() {
     lab.edit_config(without);
     let key = lab.sim.variant_types().plain;
     let told = lab.run(&["detect"]).expect(4).stdout;
-    let expect = format!("For all tenants, write under [defaults.provider]: variant_types = {{ plain = \"{key}\" }}");
+    let expect = format!("For all tenants, set in `variant_types` under [defaults.provider]: plain = \"{key}\"");
     let told: String = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains(&expect), "{told}");
     assert!(told.contains("variant-type-unknown"), "{told}");

@@ -1,5 +1,7 @@
 //! What a person can do at a question besides answering it.
 
+use std::fs::{self, File};
+
 use rustix::process::Signal;
 
 use crate::support::{Lab, command, terminal::Terminal};
@@ -105,4 +107,18 @@ fn a_passphrase_stays_hidden_after_the_command_was_suspended() {
     let (code, screen) = person.finish();
     assert_eq!(code, 0, "{screen}");
     assert!(!screen.contains("canary"), "{screen}");
+}
+
+/// Nobody sees a question that goes into a file, so nobody answers it.
+#[test]
+fn a_question_that_nobody_sees_is_not_asked() {
+    let lab = planned();
+    let file = lab.path("err.txt");
+    let output = File::create(&file).unwrap();
+    let person = Terminal::start_telling(command(lab.dir(), &["apply", "plan.json"]), output.into());
+    let (code, screen) = person.finish();
+    let said = fs::read_to_string(&file).unwrap();
+    assert_eq!(code, 2, "{screen}\n{said}");
+    assert!(said.contains("cannot ask for confirmation: stderr is not a terminal"), "{said}");
+    assert_eq!(lab.in_state("planned").len(), 2);
 }

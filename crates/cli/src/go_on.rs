@@ -1,9 +1,6 @@
 //! Asks the person at the terminal whether a run goes on although flowswap could not tell about some tenants.
 
-use std::{
-    io::{self, IsTerminal},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use flowswap_engine::{NoOperator, Operator, OperatorReply, Pause, Ports, Question, Recording};
 use futures::future::BoxFuture;
@@ -13,7 +10,7 @@ use crate::{
         progress::Progress,
         text::{Text, text},
     },
-    keyboard::Conversation,
+    keyboard::{Conversation, missing_terminal},
 };
 
 /// A person who follows no run sheets, but can be asked whether a run goes on.
@@ -25,7 +22,7 @@ impl AtTerminal {
     /// The same ports, with the person at this terminal, if there is one who may be asked. `--yes` is an answer to the plan, and
     /// not to trouble: nobody may be there.
     pub(crate) fn join(may_ask: bool, progress: &Arc<Progress>, ports: Ports) -> Ports {
-        if !may_ask || !io::stdin().is_terminal() {
+        if !may_ask || missing_terminal().is_some() {
             return ports;
         }
         Ports { operator: Arc::new(Self { progress: Arc::clone(progress) }), ..ports }

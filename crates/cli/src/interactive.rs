@@ -3,10 +3,7 @@
 //!
 //! The engine checks while the person works, and drops the conversation once it sees the step done.
 
-use std::{
-    io::{self, IsTerminal},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use crate::{
     clipboard::Clipboard,
@@ -20,7 +17,7 @@ use crate::{
     full_command,
     go_on::question,
     hand_over::{STAY, SecretHandover},
-    keyboard::Conversation,
+    keyboard::{Conversation, missing_terminal},
     terminal::{Terminal, Tone, paint, say_always, say_whole},
 };
 use flowswap_engine::{
@@ -58,12 +55,10 @@ impl Drop for CopiedSecret {
 }
 
 impl Interactive {
-    /// Fails if stdin is not a terminal.
+    /// Fails if nobody at a terminal can be asked.
     pub(crate) fn require_terminal() -> Result<(), Failure> {
-        if io::stdin().is_terminal() {
-            return Ok(());
-        }
-        let failure = Failure::new(Exit::Usage, "cannot ask for answers: stdin is not a terminal");
+        let Some(stream) = missing_terminal() else { return Ok(()) };
+        let failure = Failure::new(Exit::Usage, format!("cannot ask for answers: {stream} is not a terminal"));
         Err(failure.hint("run the command without `--interactive`; then list the waiting tenants: flowswap next"))
     }
 

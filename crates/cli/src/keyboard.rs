@@ -13,6 +13,15 @@ use crate::{
     terminal::{OpenLine, columns_of_stderr, for_people, say_always},
 };
 
+/// The stream that is no terminal, so that nobody can be asked: a person reads questions on stderr, and answers on stdin.
+pub(crate) fn missing_terminal() -> Option<&'static str> {
+    match (io::stdin().is_terminal(), io::stderr().is_terminal()) {
+        (false, _) => Some("stdin"),
+        (true, false) => Some("stderr"),
+        (true, true) => None,
+    }
+}
+
 /// Room for what follows a question: ` [y/N] `, or the number of tenants.
 const ANSWER: usize = 8;
 

@@ -1,12 +1,10 @@
 //! The question before a command acts.
 
-use std::io::{self, IsTerminal};
-
 use crate::{
     context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
-    keyboard::Conversation,
+    keyboard::{Conversation, missing_terminal},
 };
 
 /// What a person is asked before flowswap acts.
@@ -44,8 +42,9 @@ impl Question {
         }
         // The question makes no sense without this, so `--quiet` does not apply.
         context.terminal.say_always(what);
-        if !io::stdin().is_terminal() {
-            let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
+        if let Some(stream) = missing_terminal() {
+            let error = format!("cannot ask for confirmation: {stream} is not a terminal");
+            let failure = Failure::new(Exit::Usage, error);
             return Err(failure.hint("read what will happen, then pass `--yes`"));
         }
         let answer = tokio::select! {

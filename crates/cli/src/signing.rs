@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use crate::{
     approvals::SignersFile,
     args::SigningKey,
+    context::Context,
     exit::{Exit, Failure},
     fetch::{COMMON_VARIABLES, find_program},
 };
@@ -88,6 +89,14 @@ fn find_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> R
             Err(Failure::new(Exit::Usage, error).hint("name one with `--key`"))
         }
     }
+}
+
+/// Says that the person stopped it, if so: Ctrl-C at a question of `ssh-keygen` ends that program too.
+pub(crate) fn unless_stopped(context: &Context, failure: Failure) -> Failure {
+    if context.stop.is_stopped() {
+        return Failure::new(Exit::Interrupted, "you stopped it, so nothing was signed");
+    }
+    failure
 }
 
 /// Signs a statement with a key. `ssh-keygen` may ask for a passphrase or a touch at the terminal.

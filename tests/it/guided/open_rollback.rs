@@ -36,7 +36,8 @@ fn no_command_asks_a_person_to_continue_the_migration() {
     }
     assert_eq!(lab.run(&["next"]).expect(0).stdout, "");
     let watched = lab.run(&["watch"]).expect(4);
-    let expect = "a run has not done what it set out to do for globex; continue it: flowswap resume\n";
+    let expect =
+        "a run has not done what it set out to do for 2 tenants (acme, globex); continue it: flowswap resume\n";
     assert_eq!(watched.stderr, expect);
 }
 

@@ -252,3 +252,22 @@ fn a_stuck_finalize_does_not_block_resume_for_the_others() {
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
     assert_eq!(lab.in_state("retired").len(), 3);
 }
+
+/// Nobody works on what the killed run set out to do, and waiting does not help.
+#[test]
+fn watch_says_what_a_killed_run_left() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    let host = lab.sim.tenants()[0].domain.clone();
+    let (path, kind) = ("/integrations/api/v1/api-services".to_owned(), FaultKind::Delay { milliseconds: 600_000 });
+    let fault = Fault { host, method: Some("GET".to_owned()), path, query: String::new(), kind, times: 1, skip: 0 };
+    lab.sim.add_fault(fault);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    running.await_faults(&lab);
+    running.kill();
+    running.finish().expect(-9);
+    let watched = lab.run(&["watch", "acme"]).expect(4).stderr;
+    assert!(watched.ends_with("for acme; continue it: flowswap resume\n"), "{watched}");
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 2);
+}

@@ -36,7 +36,16 @@ impl Terminal {
     }
 
     /// Starts a command whose three streams are a terminal of this size.
-    pub(crate) fn start_on(mut command: Command, rows: u16, columns: u16) -> Self {
+    pub(crate) fn start_on(command: Command, rows: u16, columns: u16) -> Self {
+        Self::start_with(command, rows, columns, None)
+    }
+
+    /// Starts a command that talks elsewhere than on its terminal.
+    pub(crate) fn start_telling(command: Command, stderr: Stdio) -> Self {
+        Self::start_with(command, 40, 120, Some(stderr))
+    }
+
+    fn start_with(mut command: Command, rows: u16, columns: u16, stderr: Option<Stdio>) -> Self {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
@@ -44,7 +53,7 @@ impl Terminal {
         let path = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
         let other = OpenOptions::new().read(true).write(true).open(path).unwrap();
         let stream = || Stdio::from(other.try_clone().unwrap());
-        let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+        let child = command.stdin(stream()).stdout(stream()).stderr(stderr.unwrap_or_else(stream)).spawn().unwrap();
         // Only the binary's own copies of the streams keep the terminal open.
         drop(command);
         drop(other);

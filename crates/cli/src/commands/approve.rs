@@ -49,7 +49,8 @@ pub(crate) async fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, F
     }
     let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
     Question::about(0, "Approve this?").ask(context, &describe(plan, &approvals, &classes), args.yes).await?;
-    let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
+    let signed_by_key = sign(&approvals, &key, path, &classes, &args.reason);
+    let (approval, envelope) = signed_by_key.map_err(|failure| signing::unless_stopped(context, failure))?;
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
     let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;
     output.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;

@@ -185,11 +185,11 @@ fn show_learned(report: &Report, each: bool) -> Text {
     let line = |learned: &Learned| {
         let names: Vec<&str> = learned.tenants.iter().map(String::as_str).collect();
         text!(
-            "learned from {}{}: the type key of the {} integration. For all tenants, write into the table [defaults.provider], and add it if it is missing: {}\n",
+            "learned from {}{}: the type key of the {} integration. For all tenants, set in `variant_types` under [defaults.provider]: {}\n",
             causes::subject(&names),
             causes::list_names(&names),
             learned.variant,
-            format!("variant_types = {{ {} = {} }}", learned.variant, toml::Value::from(learned.type_key.as_str()))
+            format!("{} = {}", learned.variant, toml::Value::from(learned.type_key.as_str()))
         )
     };
     let lines: Text = report.learned.iter().map(line).collect();

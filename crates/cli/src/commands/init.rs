@@ -2,7 +2,7 @@
 
 use std::{
     fs::{DirBuilder, OpenOptions},
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
@@ -15,7 +15,7 @@ use crate::{
     display::text::text,
     exit::{Exit, Failure},
     identity,
-    keyboard::Conversation,
+    keyboard::{Conversation, missing_terminal},
     plugin_pins::pin_tables,
     trust::require_place,
 };
@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         let message =
             "the identity has a passphrase: set the variable FLOWSWAP_PASSPHRASE before you run another command";
         context.terminal.say(message);
-    } else if !io::stdin().is_terminal() {
+    } else if missing_terminal().is_some() {
         context.terminal.say("the identity has no passphrase: flowswap asks for one only at a terminal");
     }
     Ok(Exit::Done)
@@ -76,7 +76,7 @@ fn already_exists(path: &Path) -> Failure {
 
 /// Asks the person at the terminal for a passphrase of the new identity. `None` if there is no terminal, or if they want none.
 async fn ask_for_passphrase(context: &Context) -> Result<Option<Secret>, Failure> {
-    if !io::stdin().is_terminal() {
+    if missing_terminal().is_some() {
         return Ok(None);
     }
     let passphrase =

@@ -97,7 +97,9 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp
     let Task { kind, commands, reason } = task;
     let question = tenant.work.as_ref().and_then(|work| work.question.as_ref());
     let is_of_refusal = matches!(kind, Kind::Approve | Kind::Refused | Kind::Unread);
-    let refused_at = tenant.refusal.as_ref().filter(|_| is_of_refusal).map(|refusal| refusal.at);
+    let refusal = tenant.refusal.as_ref().filter(|_| is_of_refusal);
+    let refused_at = refusal.map(|refusal| refusal.at);
+    let direction = refusal.map_or(tenant.direction, |refusal| refusal.goal.direction());
     let claims = question.map(|question| {
         question.claims.iter().map(|claim| Statement::claim(&question.step, claim)).collect::<Vec<_>>()
     });
@@ -105,7 +107,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp
         name: config.name.clone(),
         kind,
         step: question.map(|question| question.step.clone()).or_else(|| tenant.step.clone()),
-        direction: question.map_or(tenant.direction, |question| question.direction),
+        direction: question.map_or(direction, |question| question.direction),
         owner: question.map_or_else(|| config.owner.clone(), |question| question.owner.clone()),
         since: question.map_or_else(|| refused_at.unwrap_or(tenant.since), |question| question.since),
         deadline: question.map(|question| question.deadline),

@@ -128,6 +128,10 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
     }
     let path = quoted(path);
     terminal.say(text!("review it: flowswap show {}", path));
+    if plan.tenants.iter().all(|tenant| tenant.steps.is_empty()) {
+        terminal.say("it has nothing to carry out");
+        return Ok(());
+    }
     if let Some(approvals) = &config.approvals {
         let people = people(approvals.required);
         terminal.say(text!("{} must approve it: flowswap approve {} --reason REASON", people, path));

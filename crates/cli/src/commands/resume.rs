@@ -167,12 +167,7 @@ fn describe_held(held: &BTreeMap<&str, Vec<&str>>) -> Text {
     let line = |(path, names): (&&str, &Vec<&str>)| {
         let (subject, names) = (causes::subject(names), causes::list_names(names));
         let path = quoted(Path::new(*path));
-        text!(
-            "not begun yet: {}{} of other waves; go on, or see what they wait for: flowswap apply {}\n",
-            subject,
-            names,
-            path
-        )
+        text!("not begun yet: {}{}; go on, or see what they wait for: flowswap apply {}\n", subject, names, path)
     };
     held.iter().map(line).collect()
 }

@@ -150,10 +150,11 @@ impl Stage<'_> {
                 gate => gate,
             }
         };
-        // The rehearsal that is under way comes first. It may be the one that is missing.
+        // The rehearsal that is under way comes first. It may be the one that is missing. One of a later wave holds nothing.
         let is_rehearsing =
             |tenant: &Overview| tenant.rehearsal.as_ref().is_some_and(|it| it.plan == plan.head().digest);
-        let rehearsing = known.iter().find(|(_, tenant)| is_rehearsing(tenant));
+        let so_far = plan.head().waves.iter().take(index + 1).flat_map(|wave| &wave.tenants);
+        let rehearsing = so_far.filter_map(|name| known.get_key_value(name)).find(|(_, tenant)| is_rehearsing(tenant));
         let going_on = rehearsing.map(|(name, _)| full_command::of(format!("flowswap rehearse {name}")));
         if gate != Gate::Open {
             let held = Held::new(wave, self.names.len(), &gate, args);

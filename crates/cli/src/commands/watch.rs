@@ -25,6 +25,7 @@ use crate::{
         times, tone_of_state,
     },
     documents::{Document, DocumentName},
+    door::AtWork,
     exit::{Exit, Failure},
     fleet::Fleet,
     selection,
@@ -73,7 +74,8 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
             written.unwrap_or_else(|failure| context.terminal.show_failure(&failure));
         }
         let Some(next) = watched.next_check(SystemClock.now(), every) else {
-            return report(context, &names, &watched, &logbook);
+            let is_idle = AtWork::find(&config, &context.global).await?.is_none();
+            return report(context, &names, &watched, &logbook, is_idle);
         };
         drop(logbook);
         service.status(&watched.status(next));
@@ -83,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         }
         if context.stop.is_stopped() || !wait_until(context, next).await {
             if !context.terminal.is_for_people() {
-                report(context, &names, &watched, &*read_logbook(&config).await?)?;
+                report(context, &names, &watched, &*read_logbook(&config).await?, false)?;
             }
             return Ok(Exit::Interrupted);
         }
@@ -248,8 +250,14 @@ impl EventSink for ChangesOnly {
     }
 }
 
-/// Reports the final state of every tenant that waited.
-fn report(context: &Context, names: &[String], watched: &Watched, logbook: &Logbook) -> Result<Exit, Failure> {
+/// Reports the final state of every tenant that waited. If no command is at work (`is_idle`), nobody works on what a run began.
+fn report(
+    context: &Context,
+    names: &[String],
+    watched: &Watched,
+    logbook: &Logbook,
+    is_idle: bool,
+) -> Result<Exit, Failure> {
     let known: Vec<_> = names.iter().filter_map(|name| Some((name, logbook.overview(name)?))).collect();
     let (waited, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| watched.0.contains_key(*name));
     let row = |(name, tenant): &(&String, Overview)| Row {
@@ -260,7 +268,8 @@ fn report(context: &Context, names: &[String], watched: &Watched, logbook: &Logb
     let report = Report { tenants: waited.iter().map(row).collect() };
     // Only `resume` continues what a run left there.
     let is_unread = |tenant: &Overview| tenant.refusal.as_ref().is_some_and(|refusal| refusal.is_unread);
-    let is_left = |tenant: &Overview| tenant.waits_for_rollback() || (tenant.intent.is_some() && is_unread(tenant));
+    let is_open = |tenant: &Overview| tenant.intent.is_some() && (is_idle || is_unread(tenant));
+    let is_left = |tenant: &Overview| tenant.waits_for_rollback() || is_open(tenant);
     let unreached: Vec<_> = others.into_iter().filter(|(_, tenant)| is_left(tenant)).collect();
     if report.tenants.is_empty() && unreached.is_empty() {
         context.terminal.say("no tenant waits");

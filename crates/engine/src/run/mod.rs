@@ -252,7 +252,7 @@ impl From<JournalError> for EarlyEnd {
 /// The error, with its hint.
 fn with_hint(error: &contract::Error) -> String {
     match &error.hint {
-        Some(hint) => format!("{error}. To fix this: {hint}"),
+        Some(hint) => format!("{}. To fix this: {hint}", error.to_string().trim_end_matches('.')),
         None => error.to_string(),
     }
 }
