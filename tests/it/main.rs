@@ -55,6 +55,8 @@ mod plugins;
 mod progress;
 /// What a person can do at a question besides answering it.
 mod questions;
+/// Several people open the captured secrets.
+mod recipients;
 /// `flowswap record` and `flowswap replay`.
 mod recording;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.

@@ -183,6 +183,12 @@ impl Context {
         Ok(self.ports_over(logbook, Arc::new(secrets), events))
     }
 
+    /// The secret store, and the journal, which no other command can have meanwhile.
+    pub(crate) async fn secrets_alone(&self, config: &Config) -> Result<(AgeSecretStore, Arc<Logbook>), Failure> {
+        create_state(config)?;
+        Ok((self.open_secrets(config)?, write_logbook(self.terminal, config).await?))
+    }
+
     /// The ports of a run, or the command that is at work on this state and can do something small meanwhile.
     pub(crate) async fn ports_or_door(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Writer, Failure> {
         let mut tries = 0..DOOR_TRIES;
@@ -236,7 +242,7 @@ impl Context {
     fn open_secrets(&self, config: &Config) -> Result<AgeSecretStore, Failure> {
         let folder = StateDir::at(&config.state).secrets();
         let doing = format!("open the secrets in `{}`", folder.display());
-        AgeSecretStore::open(folder, self.load_identity(config)?)
+        AgeSecretStore::open_for(folder, self.load_identity(config)?, &identity::recipients(config)?)
             .map_err(Failure::at(doing))
             .map_err(|failure| failure.hint(NOTHING_DONE))
     }

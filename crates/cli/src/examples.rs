@@ -146,6 +146,10 @@ pub(crate) const SECRET_COPY: &str = r#"Examples:
   # Show it on a machine without a clipboard
   flowswap secret copy acme --print"#;
 
+pub(crate) const SECRET_REKEY: &str = r#"Examples:
+  # After a change of `recipients` under `[secrets]`
+  flowswap secret rekey"#;
+
 pub(crate) const CONFIRM: &str = r#"Examples:
   # Confirm that the run sheet of acme is done
   flowswap confirm acme

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use flowswap_config::{Config, SecretRef};
+use flowswap_config::{Config, Place, PublicKey, SecretRef};
 use flowswap_engine::Secret;
 use flowswap_host::quoted;
-use flowswap_store::{Identity, IdentityError, IdentityId, StateDir};
+use flowswap_store::{Identity, IdentityError, IdentityId, Recipient, StateDir};
 
 use crate::{
     exit::{Exit, Failure},
@@ -54,6 +54,31 @@ pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretR
 
 fn put_back(path: &Path) -> String {
     format!("put your copy of it back to `{}`, or name the copy with `identity` under `[secrets]`", path.display())
+}
+
+/// Who else can open the secrets, as the configuration says.
+pub(crate) fn recipients(config: &Config) -> Result<Vec<Recipient>, Failure> {
+    let parse = |key: &PublicKey| {
+        key.text.parse().map_err(|error| {
+            let Place { file, line, .. } = config.place_of_key(key);
+            // Not the key itself: it may be a private one.
+            let what = format!("use a key of `recipients` under `[secrets]`, in {}:{line}", file.display());
+            let failure = Failure { exit: Exit::Usage, ..Failure::at(what)(error) };
+            failure.hint("write public keys: one of age begins with `age1`, and one of SSH is the line in a file such as `id_ed25519.pub`")
+        })
+    };
+    config.recipients.iter().map(parse).collect()
+}
+
+/// All who can open the secrets: the identity, and the others.
+pub(crate) fn all_recipients(identity: &Identity, others: &[Recipient]) -> Vec<Recipient> {
+    let mut all = identity.recipients();
+    for other in others {
+        if !all.contains(other) {
+            all.push(other.clone());
+        }
+    }
+    all
 }
 
 /// Fails if the state folder has secrets, and the identity that opens them is missing. Another identity would not open them, and

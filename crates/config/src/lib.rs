@@ -39,7 +39,7 @@ pub use load::load;
 pub use model::{Config, TenantConfig};
 pub use notify::{Channel, MessageForm, NotifyTarget, Occasion, WebhookUrl};
 pub use reference::{ProgramCall, SecretRef};
-pub use settings::{Network, PluginEntry, RunLimits};
+pub use settings::{Network, PluginEntry, PublicKey, RunLimits};
 pub use side::SideConfig;
 pub use simulation::Simulation;
 pub use source::Place;

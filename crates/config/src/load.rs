@@ -84,6 +84,7 @@ impl Reader {
             timezone,
             identity: custody.identity,
             passphrase: custody.passphrase,
+            recipients: custody.recipients,
             network,
             run,
             waves,

@@ -15,7 +15,7 @@ use crate::{
     location::Location,
     notify::NotifyTarget,
     reference::SecretRef,
-    settings::{Network, PluginEntry, RunLimits},
+    settings::{Network, PluginEntry, PublicKey, RunLimits},
     side::SideConfig,
     simulation::Simulation,
     source::{Place, Sources},
@@ -33,6 +33,8 @@ pub struct Config {
     pub identity: Option<PathBuf>,
     /// Opens the identity if the identity itself is encrypted.
     pub passphrase: Option<SecretRef>,
+    /// Who can open the secrets besides the identity.
+    pub recipients: Vec<PublicKey>,
     /// How to reach orgs and directories.
     pub network: Network,
     /// The limits of a run.
@@ -61,6 +63,11 @@ impl Config {
     /// Where a tenant is configured: the file, and the line of its name.
     pub fn place_of(&self, tenant: &TenantConfig) -> Place<'_> {
         self.sources.place(tenant.at)
+    }
+
+    /// Where a public key is written.
+    pub fn place_of_key(&self, key: &PublicKey) -> Place<'_> {
+        self.sources.place(key.at)
     }
 
     /// The tenant of this name.

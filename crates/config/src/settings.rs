@@ -7,6 +7,7 @@ use flowswap_host::{Cage, HostPattern, Share, is_origin};
 
 use crate::{
     diagnostic::Diagnostic,
+    location::Location,
     reader::{Reader, whole_number},
     reference::SecretRef,
     tree::{Entry, Table},
@@ -57,13 +58,39 @@ pub struct PluginEntry {
 pub(crate) struct Custody {
     pub(crate) identity: Option<PathBuf>,
     pub(crate) passphrase: Option<SecretRef>,
+    pub(crate) recipients: Vec<PublicKey>,
+}
+
+/// A public key under `recipients`, whose owner can open the secrets too.
+#[derive(Debug)]
+pub struct PublicKey {
+    /// As it is written. The configuration does not know which keys there are.
+    pub text: String,
+    pub(crate) at: Location,
 }
 
 impl Reader {
     pub(crate) fn read_custody(&mut self, root: &Table) -> Custody {
         let table = self.table(root, "secrets");
-        self.check_keys(&table, &["identity", "passphrase"], "`[secrets]`");
-        Custody { identity: self.path(&table, "identity"), passphrase: self.secret(&table, "passphrase") }
+        self.check_keys(&table, &["identity", "passphrase", "recipients"], "`[secrets]`");
+        let (identity, passphrase) = (self.path(&table, "identity"), self.secret(&table, "passphrase"));
+        Custody { identity, passphrase, recipients: self.public_keys(&table, "recipients") }
+    }
+
+    fn public_keys(&mut self, table: &Table, key: &str) -> Vec<PublicKey> {
+        let Some(entry) = table.get(key) else { return Vec::new() };
+        let mut keys = Vec::new();
+        for node in entry.node.as_list().unwrap_or(std::slice::from_ref(&entry.node)) {
+            match node.as_text().filter(|text| !text.trim().is_empty() && entry.node.as_list().is_some()) {
+                Some(text) => keys.push(PublicKey { text: text.to_owned(), at: node.at }),
+                None => self.refuse_kind(
+                    key,
+                    node,
+                    "a list of public keys, such as `[\"age1…\", \"ssh-ed25519 AAAA… ada\"]`",
+                ),
+            }
+        }
+        keys
     }
 
     pub(crate) fn read_network(&mut self, root: &Table) -> Network {

@@ -16,5 +16,8 @@ pub use journal::{
     snapshot_path, verify, write_snapshot,
 };
 pub use notified::{Notified, Told};
-pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, IdentityId, Inventory, UnusableFile};
+pub use secret::{
+    AgeSecretStore, FileProblem, Identity, IdentityError, IdentityId, Inventory, Recipient, RecipientError,
+    UnusableFile,
+};
 pub use state_dir::StateDir;

@@ -65,6 +65,13 @@ pub(crate) enum SecretCommand {
         #[arg(long)]
         print: bool,
     },
+    /// Encrypt every stored secret to the identity and to `recipients` of the configuration, and to nobody else.
+    #[command(after_help = examples::SECRET_REKEY)]
+    Rekey {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]

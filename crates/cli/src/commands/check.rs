@@ -118,6 +118,7 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         }
     };
     let mut checks = vec![identity];
+    checks.extend(context.load_identity(config).ok().and_then(|identity| check_recipients(config, &identity)));
     for (name, file) in context.fetcher.programs() {
         checks.push(machine("command", R::Pass, format!("`{name}` runs `{}`", file.display())));
     }
@@ -183,6 +184,28 @@ fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> 
         (0, all) => Ok(format!("opens all {all} stored secrets")),
         (closed, all) => Err(format!("does not open {closed} of {all} stored secrets")),
     }
+}
+
+/// Whether those can open the stored secrets whom the configuration names. `None` if it names nobody, and nobody else can.
+fn check_recipients(config: &Config, identity: &Identity) -> Option<Check> {
+    let others = match identity::recipients(config) {
+        Ok(others) => others,
+        Err(failure) => {
+            let failed = machine("recipients", R::Fail, chain(&*failure.error));
+            return Some(Check { hint: failure.hint, ..failed });
+        }
+    };
+    let keys = identity::all_recipients(identity, &others).len();
+    let stored = AgeSecretStore::inspect(&StateDir::at(&config.state).secrets(), identity).ok()?.recipients;
+    let (all, fit) = (stored.values().sum::<usize>(), stored.get(&keys).copied().unwrap_or(0));
+    if fit < all {
+        let detail =
+            format!("{} of {all} stored secrets are not encrypted to the recipients of the configuration", all - fit);
+        let hint = Some("encrypt them again: flowswap secret rekey".to_owned());
+        return Some(Check { hint, ..machine("recipients", R::Inconclusive, detail) });
+    }
+    (!others.is_empty())
+        .then(|| machine("recipients", R::Pass, format!("each of {keys} keys opens the stored secrets")))
 }
 
 /// The tenants that `plan` will hold back because another one has the same org. Unlike `detect`, this goes by the configured domains.

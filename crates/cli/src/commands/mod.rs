@@ -33,6 +33,7 @@ mod plan;
 mod plugins;
 pub(crate) mod record;
 mod rehearse;
+mod rekey;
 pub(crate) mod replay;
 mod report;
 mod request;
@@ -99,6 +100,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure>
         Command::Next(args) => next::run(context, &args).await,
         Command::Sheet(args) => sheet::run(context, &args).await,
         Command::Secret(SecretCommand::Copy { select, print }) => secret::run(context, &select, print).await,
+        Command::Secret(SecretCommand::Rekey { yes }) => rekey::run(context, yes).await,
         Command::Confirm(args) => confirm::run(context, &args).await,
         Command::Decline(args) => decline::run(context, &args).await,
         Command::Watch(args) => watch::run(context, &args).await,

@@ -8,11 +8,12 @@
 
 use std::io::{self, Read, Write};
 
-use age::{DecryptError, Decryptor, Encryptor, x25519};
+use age::{DecryptError, Decryptor, Encryptor};
 use flowswap_engine::{Handle, Secret};
 use zeroize::Zeroizing;
 
 use super::identity::Identity;
+use super::recipient::Recipient;
 
 /// How content that is bound to a handle begins. It has a version, so that an unknown one is recognized.
 const BOUND: &[u8] = b"\xffflowswap-secret-v1\xff";
@@ -41,15 +42,22 @@ pub(super) struct Opened {
 
 /// The keys to which secrets are encrypted.
 #[derive(Debug)]
-pub(super) struct Recipients(Vec<x25519::Recipient>);
+pub(super) struct Recipients(Vec<Recipient>);
 
 impl Recipients {
-    pub(super) fn of(identity: &Identity) -> Self {
-        Self(identity.recipients())
+    /// Those of the identity itself, without which flowswap could not open what it wrote, and others.
+    pub(super) fn new(identity: &Identity, others: &[Recipient]) -> Self {
+        let mut all = identity.recipients();
+        for other in others {
+            if !all.contains(other) {
+                all.push(other.clone());
+            }
+        }
+        Self(all)
     }
 
     pub(super) fn encrypt(&self, handle: &Handle, secret: &Secret) -> io::Result<Vec<u8>> {
-        let recipients = self.0.iter().map(|recipient| recipient as &dyn age::Recipient);
+        let recipients = self.0.iter().map(|recipient| recipient.as_age() as &dyn age::Recipient);
         let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
         let mut content = Vec::new();
         let mut writer = encryptor.wrap_output(&mut content)?;
@@ -59,6 +67,12 @@ impl Recipients {
         writer.finish()?;
         Ok(content)
     }
+}
+
+/// How many keys open a file: the stanzas of its header (age-encryption.org/v1). Others that age adds mean nothing.
+pub(super) fn count_recipients(content: &[u8]) -> usize {
+    let header = content.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"---"));
+    header.filter(|line| line.starts_with(b"-> X25519 ") || line.starts_with(b"-> ssh-")).count()
 }
 
 /// Decrypts the file that has the name of this handle. Fails if it is the file of another one.

@@ -1,4 +1,4 @@
-//! The age identity that decrypts the secrets. Its file has the format of age's own tools.
+//! The identity that decrypts the secrets. Its file has the format of age's own tools, or is the private key of SSH.
 
 use std::fmt;
 use std::fs::File;
@@ -8,12 +8,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use age::secrecy::{ExposeSecret, SecretString};
-use age::{DecryptError, Decryptor, Encryptor, armor::ArmoredReader, scrypt, x25519};
+use age::{DecryptError, Decryptor, Encryptor, armor::ArmoredReader, scrypt, ssh, x25519};
 use flowswap_engine::Secret;
 use jiff::{Timestamp, Unit};
 use zeroize::Zeroizing;
 
 use super::identity_id::IdentityId;
+use super::recipient::Recipient;
 use crate::durable::{self, FileError, IfExists};
 
 /// The work factor that the age tool uses for a new passphrase: about a second in an optimized build.
@@ -26,7 +27,14 @@ const MAX_SIZE: u64 = 1 << 20;
 /// The keys that decrypt the secrets. Secrets are encrypted to all of them.
 #[derive(Clone)]
 pub struct Identity {
-    keys: Vec<x25519::Identity>,
+    keys: Vec<Key>,
+}
+
+/// A private key, and the public one that belongs to it.
+#[derive(Clone)]
+enum Key {
+    X25519(x25519::Identity),
+    Ssh(ssh::Identity, Recipient),
 }
 
 /// Why an identity could not be loaded or created.
@@ -80,18 +88,21 @@ impl Identity {
         if is_encrypted(&content) {
             return Err(IdentityError::Locked { path: path.to_owned() });
         }
-        parse(path, &content)
+        parse(path, &content, None)
     }
 
     /// Reads an identity file, and decrypts it if it is protected by a passphrase. Decryption takes about a second.
     pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Self, IdentityError> {
         let content = read_private(path)?;
-        if is_encrypted(&content) { parse(path, &decrypt(path, &content, passphrase)?) } else { parse(path, &content) }
+        if is_encrypted(&content) {
+            return parse(path, &decrypt(path, &content, passphrase)?, None);
+        }
+        parse(path, &content, Some(passphrase))
     }
 
     /// A new identity, which has no file yet.
     pub fn create() -> Self {
-        Self { keys: vec![x25519::Identity::generate()] }
+        Self { keys: vec![Key::X25519(x25519::Identity::generate())] }
     }
 
     /// Creates a new identity and its file. Fails if the file exists.
@@ -124,15 +135,23 @@ impl Identity {
 
     /// The public keys. Anybody can encrypt to them.
     pub fn public_keys(&self) -> Vec<String> {
-        self.keys.iter().map(|key| key.to_public().to_string()).collect()
+        self.recipients().iter().map(Recipient::public_key).collect()
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.keys.iter().map(|key| key as &dyn age::Identity)
+        self.keys.iter().map(|key| match key {
+            Key::X25519(key) => key as &dyn age::Identity,
+            Key::Ssh(key, _) => key,
+        })
     }
 
-    pub(crate) fn recipients(&self) -> Vec<x25519::Recipient> {
-        self.keys.iter().map(x25519::Identity::to_public).collect()
+    /// The public keys, to which secrets are encrypted.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        let public = |key: &Key| match key {
+            Key::X25519(key) => key.to_public().into(),
+            Key::Ssh(_, public) => public.clone(),
+        };
+        self.keys.iter().map(public).collect()
     }
 
     /// The text of the file, in the format of `age-keygen`.
@@ -141,7 +160,12 @@ impl Identity {
         let now = now.round(Unit::Second).unwrap_or(now);
         let mut text = String::with_capacity(256);
         text += &format!("# created: {now}\n");
-        for key in &self.keys {
+        // An SSH key is never written: `ssh-keygen` makes its file.
+        let own = self.keys.iter().filter_map(|key| match key {
+            Key::X25519(key) => Some(key),
+            Key::Ssh(..) => None,
+        });
+        for key in own {
             text += &format!("# public key: {}\n", key.to_public());
             text += key.to_string().expose_secret();
             text += "\n";
@@ -181,17 +205,40 @@ fn is_encrypted(content: &[u8]) -> bool {
 }
 
 /// Parses the keys one by one, so that no error message can quote the file.
-fn parse(path: &Path, content: &[u8]) -> Result<Identity, IdentityError> {
+fn parse(path: &Path, content: &[u8], passphrase: Option<&Secret>) -> Result<Identity, IdentityError> {
     let malformed = |problem: String| IdentityError::Malformed { path: path.to_owned(), problem };
     let text = str::from_utf8(content).map_err(|_| malformed("it is not text".to_owned()))?;
+    if text.starts_with("-----BEGIN ") {
+        return parse_ssh(path, content, passphrase);
+    }
     let mut keys = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        keys.push(line.parse().map_err(|problem| malformed(format!("line {}: {problem}", index + 1)))?);
+        let key = line.parse().map_err(|problem| malformed(format!("line {}: {problem}", index + 1)))?;
+        keys.push(Key::X25519(key));
     }
     if keys.is_empty() { Err(malformed("it contains no key".to_owned())) } else { Ok(Identity { keys }) }
+}
+
+/// Parses the private key of SSH, and opens it if it has a passphrase.
+fn parse_ssh(path: &Path, content: &[u8], passphrase: Option<&Secret>) -> Result<Identity, IdentityError> {
+    let malformed = |problem: &str| IdentityError::Malformed { path: path.to_owned(), problem: problem.to_owned() };
+    let key = ssh::Identity::from_buffer(content, None).map_err(|_| malformed("its SSH key is damaged"))?;
+    let key = match (key, passphrase) {
+        (ssh::Identity::Encrypted(_), None) => return Err(IdentityError::Locked { path: path.to_owned() }),
+        (ssh::Identity::Encrypted(key), Some(passphrase)) => {
+            let opened = key.decrypt(SecretString::from(passphrase.expose()));
+            opened.map_err(|_| IdentityError::WrongPassphrase { path: path.to_owned() })?.into()
+        }
+        (ssh::Identity::Unsupported(_), _) => {
+            return Err(malformed("its SSH key cannot decrypt: use an ssh-ed25519 or ssh-rsa key in OpenSSH's format"));
+        }
+        (key, _) => key,
+    };
+    let public = ssh::Recipient::try_from(key.clone()).map_err(|_| malformed("its SSH key is damaged"))?;
+    Ok(Identity { keys: vec![Key::Ssh(key, public.into())] })
 }
 
 fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Zeroizing<Vec<u8>>, IdentityError> {

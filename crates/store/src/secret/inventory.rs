@@ -1,6 +1,6 @@
 //! Lists what is in the folder of secrets, without changing it and without revealing any value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flowswap_engine::Handle;
 
-use super::age_file::{CustodyError, Opened, decrypt};
+use super::age_file::{CustodyError, Opened, count_recipients, decrypt};
 use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use crate::durable::{self, FileError};
@@ -21,6 +21,8 @@ pub struct Inventory {
     /// How many of them are in the format of earlier versions. Those files do not name their handles, so flowswap cannot
     /// tell if they were swapped.
     pub unbound: usize,
+    /// How many of them so many recipients can open.
+    pub recipients: BTreeMap<usize, usize>,
     /// All other files, sorted by name.
     pub unusable: Vec<UnusableFile>,
 }
@@ -77,10 +79,14 @@ pub(super) fn take(folder: &Path, identity: &Identity) -> Result<Inventory, File
             File::Unusable(problem) => inventory.unusable.push(UnusableFile { path, handle: None, problem }),
             File::Secret(handle) => {
                 let content = fs::read(&path).map_err(CustodyError::Io);
-                match content.and_then(|content| decrypt(&content, &handle, identity)) {
-                    Ok(Opened { is_bound, .. }) => {
+                let opened = content.and_then(|content| {
+                    decrypt(&content, &handle, identity).map(|opened| (opened, count_recipients(&content)))
+                });
+                match opened {
+                    Ok((Opened { is_bound, .. }, count)) => {
                         inventory.secrets.push(handle);
                         inventory.unbound += usize::from(!is_bound);
+                        *inventory.recipients.entry(count).or_default() += 1;
                     }
                     // Another process has just removed it.
                     Err(CustodyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}

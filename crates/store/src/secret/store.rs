@@ -13,9 +13,10 @@ use super::age_file::{CustodyError, Opened, Recipients, decrypt};
 use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use super::inventory::{self, Inventory};
+use super::recipient::Recipient;
 use crate::durable::{self, FileError, IfExists};
 
-/// Keeps each secret in its own age file, encrypted to one identity. A file is refused under the name of another secret.
+/// Keeps each secret in its own age file, encrypted to the identity and to other recipients. A file is refused under the name of another secret.
 ///
 /// On a multi-threaded tokio runtime the blocking threads write the files. Elsewhere the caller's thread writes them,
 /// so that simulations are deterministic. Dropping the future does not stop a write that has started.
@@ -44,18 +45,23 @@ impl Drop for Vault {
 }
 
 impl AgeSecretStore {
-    /// Opens the folder. Creates it if it is missing, and removes what interrupted writes left.
+    /// Opens the folder. Creates it if it is missing, and removes what interrupted writes left. Only the identity opens new secrets.
     pub fn open(dir: impl Into<PathBuf>, identity: Identity) -> Result<Self, FileError> {
+        Self::open_for(dir, identity, &[])
+    }
+
+    /// The same, but `others` open new secrets too.
+    pub fn open_for(dir: impl Into<PathBuf>, identity: Identity, others: &[Recipient]) -> Result<Self, FileError> {
         let folder = dir.into();
         durable::make_folder(&folder)?;
         let lock = clean_and_lock(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
-        let recipients = Recipients::of(&identity);
+        let recipients = Recipients::new(&identity, others);
         Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, lock: Some(lock) }) })
     }
 
     /// Opens a folder for reading only. Creates, removes, and locks nothing, and refuses every write.
     pub fn read_only(dir: impl Into<PathBuf>, identity: Identity) -> Self {
-        let recipients = Recipients::of(&identity);
+        let recipients = Recipients::new(&identity, &[]);
         Self { vault: Arc::new(Vault { folder: dir.into(), identity, recipients, lock: None }) }
     }
 
@@ -63,6 +69,11 @@ impl AgeSecretStore {
     /// nothing, and it works while another process has the store open.
     pub fn inspect(folder: &Path, identity: &Identity) -> Result<Inventory, FileError> {
         inventory::take(folder, identity)
+    }
+
+    /// Encrypts this secret to the present recipients. Says whether it is stored.
+    pub async fn rekey(&self, handle: &Handle) -> Result<bool, SecretStoreError> {
+        self.run("encrypt", handle, Vault::rekey).await
     }
 
     async fn run<T: Send + 'static>(
@@ -119,6 +130,11 @@ impl Vault {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn rekey(&self, handle: &Handle) -> Result<bool, CustodyError> {
+        let Some(secret) = self.get(handle)? else { return Ok(false) };
+        self.put(handle, &secret).map(|()| true)
     }
 
     fn remove(&self, handle: &Handle) -> Result<(), CustodyError> {

@@ -39,7 +39,7 @@ impl Place {
 
     /// Lists the secrets, and asserts that the folder contains nothing else.
     fn list(&self) -> Vec<Handle> {
-        let Inventory { secrets, unbound, unusable } = self.inspect();
+        let Inventory { secrets, unbound, unusable, .. } = self.inspect();
         assert!(unusable.is_empty() && unbound == 0, "{unusable:?}");
         secrets
     }
@@ -368,7 +368,7 @@ async fn files_of_earlier_versions_are_read_and_counted() {
     fs::write(place.secrets().join("acme%2fkey.age"), content).unwrap();
     assert_eq!(read(&store, &old).await.as_deref(), Some("from an earlier version"));
     assert_eq!(read(&store, &new).await.as_deref(), Some("bound"));
-    let Inventory { secrets, unbound, unusable } = place.inspect();
+    let Inventory { secrets, unbound, unusable, .. } = place.inspect();
     assert_eq!((secrets, unbound, unusable.len()), (vec![old.clone(), new], 1, 0));
     // A write makes a file of this version.
     store.put(&old, &Secret::new("from this version")).await.unwrap();

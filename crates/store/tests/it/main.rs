@@ -15,6 +15,8 @@ mod journal;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod recipients;
+#[cfg(test)]
 mod writers;
 
 #[cfg(test)]
