@@ -140,7 +140,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     let legacy =
         |world: &Value, org: usize| world["orgs"][org]["legacy"][0]["status"].as_str().unwrap_or("").to_owned();
     check_keys("world", &world, &["format", "orgs", "directories"]);
-    check_keys("org", &world["orgs"][0], &["domain", "legacy", "service_clients", "requests", "others"]);
+    check_keys("org", &world["orgs"][0], &["domain", "legacy", "service_clients", "sync_admin", "requests", "others"]);
     check_keys("legacy", &world["orgs"][0]["legacy"][0], &["id", "client_id", "status"]);
     check_keys("requests", &world["orgs"][0]["requests"], &["read", "authenticate", "mutate"]);
     let directory = ["name", "domain", "flow", "client_id", "app_data", "tsg_id", "auth_logs", "submits", "sync"];

@@ -29,6 +29,10 @@ pub(super) fn rows() -> Vec<Row> {
     let kept = |name, why, fault| {
         row(name, why, Applied, FINALIZE).fault(fault).code(4).never_says(&["{tenant}: retired"]).state("soaking")
     };
+    // The first look at the org shows nothing, so nothing begins.
+    let unread = |name, why, fault| {
+        row(name, why, Applied, FINALIZE).fault(fault).code(4).never_says(&["{tenant}: retired"]).state("swapped")
+    };
     vec![
         row("detect: okta refuses the directory's refresh token", "okta support, invalid_refresh_token", New, DETECT)
             .fault(of_legacy(REFUSED_LEGACY))
@@ -44,12 +48,12 @@ pub(super) fn rows() -> Vec<Row> {
         kept("finalize: the new client is silent", "a client that fell silent", of_service("[]")),
         stuck("finalize: the legacy client is in use", "a second directory", of_legacy(GRANTED_LEGACY))
             .says(&["legacy-silent"]),
-        stuck(
+        unread(
             "finalize: times without an offset",
             "an exporting proxy",
             at("GET", LOGS, edit("/*/published", json!("2026-11-28T03:00:00"))),
         ),
-        stuck(
+        unread(
             "finalize: times that are words",
             "a rewriting gateway",
             at("GET", LOGS, edit("/*/published", json!("yesterday"))),
@@ -59,9 +63,9 @@ pub(super) fn rows() -> Vec<Row> {
             "a filtering gateway",
             at("GET", LOGS, edit("/*/actor", json!(null))),
         ),
-        kept("finalize: the log behind a portal", "okta-sdk-java#509", at("GET", LOGS, portal()))
+        unread("finalize: the log behind a portal", "okta-sdk-java#509", at("GET", LOGS, portal()))
             .says(&["something between this machine and {org} answered"]),
-        kept("finalize: the log behind a proxy", "netsuite-suitecloud-sdk#862", at("GET", LOGS, proxy()))
+        unread("finalize: the log behind a proxy", "netsuite-suitecloud-sdk#862", at("GET", LOGS, proxy()))
             .says(&["something between this machine and {org} answered"])
             .never_says(&["okta refused"]),
         stuck(
@@ -70,8 +74,12 @@ pub(super) fn rows() -> Vec<Row> {
             at("GET", LOGS, okta(403, "E0000006", "Droits insuffisants", &[])),
         )
         .says(&["E0000006"]),
-        stuck("finalize: a log that is an object", "an envelope", at("GET", LOGS, raw(200, "{}"))),
-        stuck("finalize: a log cut off", "a proxy's buffer", at("GET", LOGS, raw(200, "[{\"eventType\":\"app.oauth2")))
-            .says(&["truncated"]),
+        unread("finalize: a log that is an object", "an envelope", at("GET", LOGS, raw(200, "{}"))),
+        unread(
+            "finalize: a log cut off",
+            "a proxy's buffer",
+            at("GET", LOGS, raw(200, "[{\"eventType\":\"app.oauth2")),
+        )
+        .says(&["truncated"]),
     ]
 }
