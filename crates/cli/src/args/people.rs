@@ -60,7 +60,7 @@ pub(crate) enum SecretCommand {
     #[command(after_help = examples::SECRET_COPY)]
     Copy {
         #[command(flatten)]
-        select: Select,
+        select: Box<Select>,
         /// Print the secret to this terminal instead; flowswap refuses a file or a pipe.
         #[arg(long)]
         print: bool,

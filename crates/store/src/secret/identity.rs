@@ -34,7 +34,7 @@ pub struct Identity {
 #[derive(Clone)]
 enum Key {
     X25519(x25519::Identity),
-    Ssh(ssh::Identity, Recipient),
+    Ssh(Box<(ssh::Identity, Recipient)>),
 }
 
 /// Why an identity could not be loaded or created.
@@ -141,7 +141,7 @@ impl Identity {
     pub(crate) fn keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.keys.iter().map(|key| match key {
             Key::X25519(key) => key as &dyn age::Identity,
-            Key::Ssh(key, _) => key,
+            Key::Ssh(pair) => &pair.0,
         })
     }
 
@@ -149,7 +149,7 @@ impl Identity {
     pub fn recipients(&self) -> Vec<Recipient> {
         let public = |key: &Key| match key {
             Key::X25519(key) => key.to_public().into(),
-            Key::Ssh(_, public) => public.clone(),
+            Key::Ssh(pair) => pair.1.clone(),
         };
         self.keys.iter().map(public).collect()
     }
@@ -238,7 +238,7 @@ fn parse_ssh(path: &Path, content: &[u8], passphrase: Option<&Secret>) -> Result
         (key, _) => key,
     };
     let public = ssh::Recipient::try_from(key.clone()).map_err(|_| malformed("its SSH key is damaged"))?;
-    Ok(Identity { keys: vec![Key::Ssh(key, public.into())] })
+    Ok(Identity { keys: vec![Key::Ssh(Box::new((key, public.into())))] })
 }
 
 fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
