@@ -70,17 +70,6 @@ pub(crate) fn recipients(config: &Config) -> Result<Vec<Recipient>, Failure> {
     config.recipients.iter().map(parse).collect()
 }
 
-/// All who can open the secrets: the identity, and the others.
-pub(crate) fn all_recipients(identity: &Identity, others: &[Recipient]) -> Vec<Recipient> {
-    let mut all = identity.recipients();
-    for other in others {
-        if !all.contains(other) {
-            all.push(other.clone());
-        }
-    }
-    all
-}
-
 /// Fails if the state folder has secrets, and the identity that opens them is missing. Another identity would not open them, and
 /// would hide that this one is gone.
 pub(crate) fn refuse_another(state: &StateDir) -> Result<(), Failure> {

@@ -94,7 +94,9 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
 }
 
 fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check> {
-    let identity = match context.load_identity(config) {
+    let loaded = context.load_identity(config);
+    let recipients = loaded.as_ref().ok().and_then(|identity| check_recipients(config, identity));
+    let identity = match loaded {
         Ok(loaded) => {
             let path = identity::locate(config).map(|path| path.display().to_string()).unwrap_or_default();
             match (open_secrets(config, &loaded), identity::moving_command(config, &loaded)) {
@@ -118,7 +120,7 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         }
     };
     let mut checks = vec![identity];
-    checks.extend(context.load_identity(config).ok().and_then(|identity| check_recipients(config, &identity)));
+    checks.extend(recipients);
     for (name, file) in context.fetcher.programs() {
         checks.push(machine("command", R::Pass, format!("`{name}` runs `{}`", file.display())));
     }
@@ -195,7 +197,7 @@ fn check_recipients(config: &Config, identity: &Identity) -> Option<Check> {
             return Some(Check { hint: failure.hint, ..failed });
         }
     };
-    let keys = identity::all_recipients(identity, &others).len();
+    let keys = identity.recipients_with(&others).len();
     let stored = AgeSecretStore::inspect(&StateDir::at(&config.state).secrets(), identity).ok()?.recipients;
     let (all, fit) = (stored.values().sum::<usize>(), stored.get(&keys).copied().unwrap_or(0));
     if fit < all {

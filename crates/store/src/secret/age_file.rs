@@ -47,13 +47,11 @@ pub(super) struct Recipients(Vec<Recipient>);
 impl Recipients {
     /// Those of the identity itself, without which flowswap could not open what it wrote, and others.
     pub(super) fn new(identity: &Identity, others: &[Recipient]) -> Self {
-        let mut all = identity.recipients();
-        for other in others {
-            if !all.contains(other) {
-                all.push(other.clone());
-            }
-        }
-        Self(all)
+        Self(identity.recipients_with(others))
+    }
+
+    pub(super) fn all(&self) -> &[Recipient] {
+        &self.0
     }
 
     pub(super) fn encrypt(&self, handle: &Handle, secret: &Secret) -> io::Result<Vec<u8>> {

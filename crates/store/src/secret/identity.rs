@@ -154,6 +154,17 @@ impl Identity {
         self.keys.iter().map(public).collect()
     }
 
+    /// Its public keys and those of others, each once.
+    pub fn recipients_with(&self, others: &[Recipient]) -> Vec<Recipient> {
+        let mut all = self.recipients();
+        for other in others {
+            if !all.contains(other) {
+                all.push(other.clone());
+            }
+        }
+        all
+    }
+
     /// The text of the file, in the format of `age-keygen`.
     fn render(&self) -> Secret {
         let now = Timestamp::now();

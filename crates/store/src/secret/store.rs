@@ -71,6 +71,16 @@ impl AgeSecretStore {
         inventory::take(folder, identity)
     }
 
+    /// Who can open new secrets: the keys of the identity first.
+    pub fn recipients(&self) -> &[Recipient] {
+        self.vault.recipients.all()
+    }
+
+    /// Lists what is in the folder.
+    pub fn inventory(&self) -> Result<Inventory, FileError> {
+        Self::inspect(&self.vault.folder, &self.vault.identity)
+    }
+
     /// Encrypts this secret to the present recipients. Says whether it is stored.
     pub async fn rekey(&self, handle: &Handle) -> Result<bool, SecretStoreError> {
         self.run("encrypt", handle, Vault::rekey).await
