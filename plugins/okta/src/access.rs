@@ -7,7 +7,7 @@ use crate::{
     api::{Api, SERVICES, decode, evidence_from},
     apps::App,
     detect::{ORGANIZATION, Service, read_organization},
-    service_app,
+    roles, service_app,
     system_log::{EVENT, Event},
 };
 
@@ -87,9 +87,9 @@ const SUPER: &str = "SUPER_ADMIN";
 /// scopes, and only a super administrator can grant scopes (Okta, "Implement OAuth for Okta").
 async fn check_role(api: &Api<'_>) -> Evidence {
     let check = "role";
-    let answer = match read_roles(api).await {
-        Ok(answer) => answer,
-        Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound | ErrorKind::Unsupported) => {
+    let (roles, answer) = match read_roles(api).await {
+        Ok(read) => read,
+        Err(error) if roles::is_hidden(&error) => {
             let detail = format!(
                 "flowswap cannot see the administrator's role ({}); apply and rollback need a super administrator",
                 error.message
@@ -98,48 +98,33 @@ async fn check_role(api: &Api<'_>) -> Evidence {
         }
         Err(error) => return to_evidence(check, Err(error)),
     };
-    let roles: Vec<Role> = match decode(ROLES, &answer) {
-        Ok(roles) => roles,
-        Err(error) => return to_evidence(check, Err(error)),
-    };
-    let active: Vec<_> = roles.iter().filter(|role| role.status.as_deref() != Some("INACTIVE")).collect();
-    if active.iter().any(|role| role.name.as_deref() == Some(SUPER)) {
+    if roles.iter().any(|role| role == SUPER) {
         return evidence_from(check, EvidenceResult::Pass, "flowswap acts as a super administrator", &answer);
     }
-    let names: Vec<_> = active.iter().map(|role| role.name.as_deref().unwrap_or("unknown")).collect();
-    let held = if names.is_empty() { "no role".to_owned() } else { format!("only {}", names.join(", ")) };
+    let held = if roles.is_empty() { "no role".to_owned() } else { format!("only {}", roles.join(", ")) };
     let detail = format!(
         "the administrator has {held}; apply and rollback create and delete an integration, for which you need {SUPER}"
     );
     evidence_from(check, EvidenceResult::Inconclusive, detail, &answer)
 }
 
-const ROLES: &str = "list the administrator's roles";
-
-/// The roles of the API token's owner, or of the service app (Okta management API, listAssignedRolesForUser, listRolesForClient).
-async fn read_roles(api: &Api<'_>) -> Result<HttpAnswer, Error> {
-    let read = |path: &str, kept: &[&str]| api.ask(Intent::Read, "GET", path).keeping(kept);
+/// The roles of the API token's owner, or of the service app.
+async fn read_roles(api: &Api<'_>) -> Result<(Vec<String>, HttpAnswer), Error> {
     let path = match api.client_id() {
         Some(client_id) => format!("/oauth2/v1/clients/{}/roles", encode(client_id)),
         None => {
             let what = "show the owner of the API token";
-            let me: Me = decode(what, &api.send(what, read("/api/v1/users/me", &["/id"])).await?)?;
+            let ask = api.ask(Intent::Read, "GET", "/api/v1/users/me").keeping(&["/id"]);
+            let me: Me = decode(what, &api.send(what, ask).await?)?;
             format!("/api/v1/users/{}/roles", encode(&me.id))
         }
     };
-    api.send(ROLES, read(&path, &["/*/type", "/*/status"])).await
+    roles::list(api, "list the administrator's roles", &path).await
 }
 
 #[derive(Deserialize)]
 struct Me {
     id: String,
-}
-
-#[derive(Deserialize)]
-struct Role {
-    #[serde(rename = "type")]
-    name: Option<String>,
-    status: Option<String>,
 }
 
 /// Whether no answer arrived. Every answer from Okta has a status, however bad it is.

@@ -5,7 +5,7 @@
 //! "Application Functionality Breaks When an Admin is Deactivated"). The vendor has the app assigned to one administrator only.
 
 use flowswap_contract::{
-    AssignedUser, Error, ErrorKind, Intent, Level,
+    AssignedUser, Error, Intent, Level,
     sdk::{encode, join_all},
 };
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::{
     api::{Api, decode},
     apps::App,
+    roles,
 };
 
 /// The most people for whom flowswap asks. Each costs a request.
@@ -41,22 +42,17 @@ pub(crate) async fn read(api: &Api<'_>, app: &App) -> Result<Option<Vec<Assigned
         .map(Some)
 }
 
-/// Whether a person has an administrator role, directly or by a group (Okta management API, listAssignedRolesForUser). `None` if
-/// Okta does not say.
+/// Whether a person has an administrator role. `None` if Okta does not say.
 async fn has_role(api: &Api<'_>, user: &str) -> Result<Option<bool>, Error> {
-    let what = "list the roles of a user";
-    let ask = api.ask(Intent::Read, "GET", &format!("/api/v1/users/{}/roles", encode(user)));
-    let answer = api.send(what, ask.keeping(&["/*/status"])).await;
-    let Some(answer) = unless_refused(api, answer)? else { return Ok(None) };
-    let roles: Vec<Role> = decode(what, &answer)?;
-    Ok(Some(roles.iter().any(|role| role.status.as_deref() != Some("INACTIVE"))))
+    let roles = roles::list(api, "list the roles of a user", &format!("/api/v1/users/{}/roles", encode(user))).await;
+    Ok(unless_refused(api, roles)?.map(|(roles, _)| !roles.is_empty()))
 }
 
 /// `None` if Okta itself refused the request: without these answers, flowswap knows less but can still migrate.
 fn unless_refused<T>(api: &Api<'_>, answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound | ErrorKind::Unsupported) => {
+        Err(error) if roles::is_hidden(&error) => {
             api.host.log(Level::Warn, format!("flowswap cannot see who may sign in: {}", error.message));
             Ok(None)
         }
@@ -86,9 +82,4 @@ impl User {
     fn status(&self) -> Option<&str> {
         self.embedded.as_ref()?.user.as_ref()?.status.as_deref()
     }
-}
-
-#[derive(Deserialize)]
-struct Role {
-    status: Option<String>,
 }

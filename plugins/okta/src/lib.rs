@@ -22,6 +22,7 @@ mod provision;
 mod recognize;
 mod refusal;
 mod retire;
+mod roles;
 mod service_app;
 mod system_log;
 mod tested;

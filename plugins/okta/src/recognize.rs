@@ -52,32 +52,28 @@ pub(crate) fn find_variant(config: &Config, type_key: &str, name: &str) -> Optio
     })
 }
 
-/// The scopes that the directory uses (PAN, "Deploy Auth Code for Okta Directory", "Deploy Client Credential Flow"). The vendor wants
-/// that of the authorization servers only in an org that has several. `.self` is about the person who signs in.
+/// The scopes that the directory uses, for each variant.
 pub(crate) fn documented_needs() -> Vec<ScopeNeed> {
-    let need = |variant, required: &[&str]| ScopeNeed {
-        variant,
-        required: required.iter().map(|scope| (*scope).to_owned()).collect(),
-        optional: vec!["okta.authorizationServers.read".to_owned(), "okta.users.read.self".to_owned()],
-    };
-    let plain = ["okta.groups.read", "okta.logs.read", "okta.users.read"];
-    let with_apps = ["okta.apps.read", "okta.groups.read", "okta.logs.read", "okta.users.read"];
-    vec![need(Variant::Plain, &plain), need(Variant::ApplicationEnabled, &with_apps)]
+    [Variant::Plain, Variant::ApplicationEnabled].map(documented_need).into()
 }
 
 /// The scopes that the vendor documents for a variant. Used if the org has no instance to learn them from.
 pub(crate) fn documented_scopes(variant: Variant) -> Vec<String> {
-    let mut scopes = vec![
-        "okta.authorizationServers.read",
-        "okta.groups.read",
-        "okta.logs.read",
-        "okta.users.read",
-        "okta.users.read.self",
-    ];
+    let ScopeNeed { required, optional, .. } = documented_need(variant);
+    let mut scopes = [required, optional].concat();
+    scopes.sort();
+    scopes
+}
+
+/// PAN, "Deploy Auth Code for Okta Directory", "Deploy Client Credential Flow". The vendor wants the scope of the authorization servers
+/// only in an org that has several. `.self` is about the person who signs in.
+fn documented_need(variant: Variant) -> ScopeNeed {
+    let owned = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
+    let mut required = owned(&["okta.groups.read", "okta.logs.read", "okta.users.read"]);
     if variant == Variant::ApplicationEnabled {
-        scopes.insert(0, "okta.apps.read");
+        required.insert(0, "okta.apps.read".to_owned());
     }
-    scopes.into_iter().map(str::to_owned).collect()
+    ScopeNeed { variant, required, optional: owned(&["okta.authorizationServers.read", "okta.users.read.self"]) }
 }
 
 #[cfg(test)]
