@@ -204,27 +204,7 @@ pub(crate) fn build_legacy(org: &mut Org, app_data: bool, status: Status, own_cl
 fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
     let created = now - DAY * AGE;
     let mut other = |name: &str, label: &str, mode: &'static str, oauth: Option<(&'static str, &str)>| {
-        let mint = &mut org.mint;
-        let id = mint.id("0oa");
-        App {
-            name: name.to_owned(),
-            label: label.to_owned(),
-            sign_on_mode: mode,
-            status: Status::Active,
-            created,
-            last_updated: created,
-            oauth: oauth.map(|(application_type, redirect)| OauthClient {
-                client_id: id.clone(),
-                application_type,
-                redirect_uris: (!redirect.is_empty()).then(|| redirect.to_owned()).into_iter().collect(),
-                grant_types: vec![if redirect.is_empty() { "client_credentials" } else { "authorization_code" }],
-                rotates_refresh_tokens: false,
-                secrets: vec![Secret::new(mint, created)],
-            }),
-            id,
-            grants: Vec::new(),
-            refresh_tokens: Vec::new(),
-        }
+        build_unrelated(&mut org.mint, name, label, mode, oauth, created)
     };
     let oidc = "OPENID_CONNECT";
     vec![
@@ -251,28 +231,51 @@ fn build_unrelated_apps(config: &SimConfig, name: &str, now: Timestamp) -> impl 
     let mut mint = Mint::new(config.seed, &format!("apps/{name}"));
     let created = now - DAY * AGE;
     (1..=config.apps).map(move |number| {
-        let id = mint.id("0oa");
-        let is_custom = number % 10 == 0;
-        App {
-            name: if is_custom { "oidc_client".to_owned() } else { format!("example_app_{number}") },
-            label: format!("App {number}"),
-            sign_on_mode: if is_custom { "OPENID_CONNECT" } else { "SAML_2_0" },
-            status: Status::Active,
-            created,
-            last_updated: created,
-            oauth: is_custom.then(|| OauthClient {
-                client_id: id.clone(),
-                application_type: "web",
-                redirect_uris: vec![format!("https://app-{number}.example.com/callback")],
-                grant_types: vec!["authorization_code"],
-                rotates_refresh_tokens: false,
-                secrets: Vec::new(),
-            }),
-            id,
-            grants: Vec::new(),
-            refresh_tokens: Vec::new(),
+        let label = format!("App {number}");
+        if number % 10 == 0 {
+            let redirect = format!("https://app-{number}.example.com/callback");
+            return build_unrelated(
+                &mut mint,
+                "oidc_client",
+                &label,
+                "OPENID_CONNECT",
+                Some(("web", &redirect)),
+                created,
+            );
         }
+        build_unrelated(&mut mint, &format!("example_app_{number}"), &label, "SAML_2_0", None, created)
     })
+}
+
+/// An app that has nothing to do with the directory. `oauth` is the type and the redirect URI of a custom OIDC app.
+fn build_unrelated(
+    mint: &mut Mint,
+    name: &str,
+    label: &str,
+    mode: &'static str,
+    oauth: Option<(&'static str, &str)>,
+    created: Timestamp,
+) -> App {
+    let id = mint.id("0oa");
+    App {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        sign_on_mode: mode,
+        status: Status::Active,
+        created,
+        last_updated: created,
+        oauth: oauth.map(|(application_type, redirect)| OauthClient {
+            client_id: id.clone(),
+            application_type,
+            redirect_uris: (!redirect.is_empty()).then(|| redirect.to_owned()).into_iter().collect(),
+            grant_types: vec![if redirect.is_empty() { "client_credentials" } else { "authorization_code" }],
+            rotates_refresh_tokens: false,
+            secrets: vec![Secret::new(mint, created)],
+        }),
+        id,
+        grants: Vec::new(),
+        refresh_tokens: Vec::new(),
+    }
 }
 
 fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: bool, now: Timestamp) -> Connection {
