@@ -91,20 +91,16 @@ fn find_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> R
     }
 }
 
-/// Says that the person stopped it, if so: Ctrl-C at a question of `ssh-keygen` ends that program too.
-pub(crate) fn unless_stopped(context: &Context, failure: Failure) -> Failure {
-    if context.stop.is_stopped() {
-        return Failure::new(Exit::Interrupted, "you stopped it, so nothing was signed");
-    }
-    failure
-}
-
 /// Signs a statement with a key. `ssh-keygen` may ask for a passphrase or a touch at the terminal.
-pub(crate) fn sign(key: &Path, statement: Unsigned) -> Result<Envelope, Failure> {
+pub(crate) fn sign(context: &Context, key: &Path, statement: Unsigned) -> Result<Envelope, Failure> {
     let not_found = |error| Failure { exit: Exit::Usage, ..Failure::at("sign")(error) }.hint("install OpenSSH");
     let program = find_program("ssh-keygen").map_err(not_found)?;
     let failed = |error: io::Error| Failure::at(format!("sign with the key `{}`", key.display()))(error);
     let output = run(&program, key, &statement).map_err(failed)?;
+    // Ctrl-C at a question of `ssh-keygen` ends that program too.
+    if output.is_empty() && context.stop.is_stopped() {
+        return Err(Failure::new(Exit::Interrupted, "you stopped it, so nothing was signed"));
+    }
     if output.is_empty() {
         let error = format!("`ssh-keygen` did not sign with the key `{}`", key.display());
         let hint = "its message is above, and nothing was written; name a private key, or a public key whose private key an \

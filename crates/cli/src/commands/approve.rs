@@ -49,8 +49,7 @@ pub(crate) async fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, F
     }
     let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
     Question::about(0, "Approve this?").ask(context, &describe(plan, &approvals, &classes), args.yes).await?;
-    let signed_by_key = sign(&approvals, &key, path, &classes, &args.reason);
-    let (approval, envelope) = signed_by_key.map_err(|failure| signing::unless_stopped(context, failure))?;
+    let (approval, envelope) = sign(context, &approvals, &key, path, &classes, &args.reason)?;
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
     let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;
     output.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
@@ -154,6 +153,7 @@ fn describe(plan: PlanFile, approvals: &Approvals, classes: &BTreeSet<String>) -
 
 /// Signs, and makes sure that the approval counts.
 fn sign(
+    context: &Context,
     approvals: &Approvals,
     key: &Path,
     path: &Path,
@@ -163,7 +163,7 @@ fn sign(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let predicate = approvals.requirement.predicate(classes.clone(), reason);
     let unsigned = Statement::new(name, approvals.requirement.expected.plan.clone(), predicate).to_sign();
-    let envelope = signing::sign(key, unsigned)?.render();
+    let envelope = signing::sign(context, key, unsigned)?.render();
     match approvals.requirement.judge(&envelope).pop() {
         Some(Ok(approval)) => Ok((approval, envelope)),
         Some(Err(why)) => {

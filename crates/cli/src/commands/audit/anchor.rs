@@ -37,8 +37,7 @@ pub(crate) async fn run(context: &Context, output: &Path, key: &SigningKey) -> R
     let summary = SqliteJournal::open_read_only(&path).map_err(cannot_read)?.check().await.map_err(cannot_read)?;
     let predicate = AnchorPredicate { records: summary.records, anchored_at: now };
     let statement = Statement::new("journal.sqlite".to_owned(), summary.head.clone(), predicate);
-    let signed = signing::sign(&key, statement.to_sign());
-    let envelope = signed.map_err(|failure| signing::unless_stopped(context, failure))?.render();
+    let envelope = signing::sign(context, &key, statement.to_sign())?.render();
     let signers = signers.as_ref().map(|file| &file.signers);
     let signed = Signed::<AnchorPredicate>::read(&envelope, signers, now).map_err(|error| {
         Failure::new(Exit::Refused, format!("your anchor would not count: {error}")).hint(signing::ANOTHER_KEY)

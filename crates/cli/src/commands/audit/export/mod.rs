@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         missing_plans,
         exported_at: now,
     };
-    let envelope = signing::sign(&key, Statement::about(folder.subjects(), predicate).to_sign())?.render();
+    let envelope = signing::sign(context, &key, Statement::about(folder.subjects(), predicate).to_sign())?.render();
     let signers = signers.as_ref().map(|file| &file.signers);
     let signed = Signed::<ExportPredicate>::read(&envelope, signers, now).map_err(|error| {
         Failure::new(Exit::Refused, format!("your export would not count: {error}")).hint(signing::ANOTHER_KEY)
