@@ -6,7 +6,7 @@ use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Logbook, Tenant, find_domain_defect, find_shared_orgs};
 use flowswap_host::{Cage, chain};
-use flowswap_store::{AgeSecretStore, Identity, StateDir};
+use flowswap_store::{AgeSecretStore, FileError, Identity, Inventory, StateDir};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -94,12 +94,13 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
 }
 
 fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check> {
-    let loaded = context.load_identity(config);
-    let recipients = loaded.as_ref().ok().and_then(|identity| check_recipients(config, identity));
-    let identity = match loaded {
+    let mut recipients = None;
+    let identity = match context.load_identity(config) {
         Ok(loaded) => {
+            let stored = AgeSecretStore::inspect(&StateDir::at(&config.state).secrets(), &loaded);
+            recipients = stored.as_ref().ok().and_then(|stored| check_recipients(config, &loaded, stored));
             let path = identity::locate(config).map(|path| path.display().to_string()).unwrap_or_default();
-            match (open_secrets(config, &loaded), identity::moving_command(config, &loaded)) {
+            match (describe_opened(stored), identity::moving_command(config, &loaded)) {
                 (Err(failed), _) => {
                     let failed = machine("identity", R::Fail, format!("`{path}` {failed}"));
                     Check {
@@ -174,10 +175,8 @@ fn machine(check: &str, result: R, detail: String) -> Check {
 }
 
 /// What the identity opens. An error if it does not open every stored secret.
-fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> {
-    let folder = StateDir::at(&config.state).secrets();
-    let inventory =
-        AgeSecretStore::inspect(&folder, identity).map_err(|error| format!("was not tried: {}", chain(&error)))?;
+fn describe_opened(stored: Result<Inventory, FileError>) -> Result<String, String> {
+    let inventory = stored.map_err(|error| format!("was not tried: {}", chain(&error)))?;
     let closed = inventory.unusable.iter().filter(|file| file.handle.is_some()).count();
     let all = inventory.secrets.len() + closed;
     match (closed, all) {
@@ -189,7 +188,7 @@ fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> 
 }
 
 /// Whether those can open the stored secrets whom the configuration names. `None` if it names nobody, and nobody else can.
-fn check_recipients(config: &Config, identity: &Identity) -> Option<Check> {
+fn check_recipients(config: &Config, identity: &Identity, stored: &Inventory) -> Option<Check> {
     let others = match identity::recipients(config) {
         Ok(others) => others,
         Err(failure) => {
@@ -198,8 +197,7 @@ fn check_recipients(config: &Config, identity: &Identity) -> Option<Check> {
         }
     };
     let keys = identity.recipients_with(&others).len();
-    let stored = AgeSecretStore::inspect(&StateDir::at(&config.state).secrets(), identity).ok()?.recipients;
-    let (all, fit) = (stored.values().sum::<usize>(), stored.get(&keys).copied().unwrap_or(0));
+    let (all, fit) = (stored.secrets.len(), stored.recipients.get(&keys).copied().unwrap_or(0));
     if fit < all {
         let detail =
             format!("{} of {all} stored secrets are not encrypted to the recipients of the configuration", all - fit);

@@ -100,8 +100,8 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
 
 /// Those that are swapped for a rehearsal. No run that this command continued goes on to the rollback.
 fn rehearsed<'a>(logbook: &Logbook, names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
-    let is_swapped = |tenant: &Overview| tenant.state == TenantState::Swapped && tenant.rehearsal.is_some();
-    names.filter(|name| logbook.overview(name).is_some_and(|it| is_swapped(&it))).map(String::as_str).collect()
+    let is_left = |name: &&String| logbook.overview(name).is_some_and(|tenant| tenant.is_swapped_for_rehearsal());
+    names.filter(is_left).map(String::as_str).collect()
 }
 
 /// Reports that no run left anything. What it began may still need a person or time, and a later wave may not have begun.

@@ -78,8 +78,7 @@ pub(crate) fn may_have_task(tenant: &Overview) -> bool {
     use TenantState as S;
     let is_refused = tenant.refusal.as_ref().is_some_and(|refusal| !refusal.is_skipped);
     // A rollback that did not reach the tenant comes first. `resume` continues it.
-    let is_rehearsed = tenant.state == S::Swapped && tenant.rehearsal.is_some();
-    let is_of_state = matches!(tenant.state, S::Waiting | S::Stuck | S::Failed) || is_rehearsed;
+    let is_of_state = matches!(tenant.state, S::Waiting | S::Stuck | S::Failed) || tenant.is_swapped_for_rehearsal();
     !tenant.waits_for_rollback() && (tenant.asked.is_some() || is_refused || is_of_state)
 }
 
@@ -114,7 +113,7 @@ pub(crate) fn find_task(name: &str, tenant: &TenantHistory) -> Option<Task> {
             let explain = tenant.work.as_deref().and_then(find_wrong).map(|rule| format!("flowswap explain {rule}"));
             task(Kind::Failed, explain.into_iter().chain(next()).collect(), tenant.reason.clone())
         }
-        (TenantState::Swapped, None) if overview.rehearsal.is_some() => {
+        (_, None) if overview.is_swapped_for_rehearsal() => {
             task(Kind::Continue, next(), Some("its rehearsal ends with a rollback".to_owned()))
         }
         (TenantState::Waiting, None) => task(Kind::Continue, next(), tenant.reason.clone()),

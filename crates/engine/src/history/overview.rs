@@ -106,6 +106,11 @@ impl Overview {
         self.state.is_swapped_or_later() && self.rehearsal.is_none()
     }
 
+    /// Whether it is swapped only for a rehearsal, which ends with a rollback.
+    pub fn is_swapped_for_rehearsal(&self) -> bool {
+        self.state == TenantState::Swapped && self.rehearsal.is_some()
+    }
+
     /// Whether a run set out to roll it back, and did not reach it.
     pub fn waits_for_rollback(&self) -> bool {
         let is_to_come = |intent: &Intent| intent.is_unrefused_rollback() && !self.has_begun(intent);

@@ -16,7 +16,8 @@ use super::inventory::{self, Inventory};
 use super::recipient::Recipient;
 use crate::durable::{self, FileError, IfExists};
 
-/// Keeps each secret in its own age file, encrypted to the identity and to other recipients. A file is refused under the name of another secret.
+/// Keeps each secret in its own age file, encrypted to the identity and to other recipients. A file is refused under the name
+/// of another secret.
 ///
 /// On a multi-threaded tokio runtime the blocking threads write the files. Elsewhere the caller's thread writes them,
 /// so that simulations are deterministic. Dropping the future does not stop a write that has started.
