@@ -35,10 +35,17 @@ impl Tenant {
             let error = contract::Error::new(ErrorKind::Config, defect);
             return Inventories { provider: Err(error.clone()), directory: Err(error) };
         }
-        let detect = |role| self.call::<Inventory>(role, BackendCall::dry(Op::Detect, Json::default()));
-        let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
-        let (provider, directory) = (provider.and_then(as_provider), directory.and_then(as_directory));
-        Inventories { provider, directory }.reconciled()
+        let (provider, directory) = tokio::join!(self.detect(Role::Provider), self.inspect_directory());
+        Inventories { provider: provider.and_then(as_provider), directory }.reconciled()
+    }
+
+    /// Reads only the directory, without changing anything.
+    pub(crate) async fn inspect_directory(&self) -> Result<DirectoryInventory, contract::Error> {
+        self.detect(Role::Directory).await.and_then(as_directory)
+    }
+
+    async fn detect(&self, role: Role) -> Result<Inventory, contract::Error> {
+        self.call(role, BackendCall::dry(Op::Detect, Json::default())).await
     }
 
     /// Calls a verb and decodes its reply.

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use flowswap_contract::{Role, Step, StepProposal};
+use flowswap_contract::{self as contract, ErrorKind, Role, Step, StepProposal};
 use serde_json::json;
 
-use super::{Approval, Basis, Cause, Job, Outcome, Runner, cause::OwnWords, clocks, with_hint};
+use super::{Approval, Basis, Cause, Job, Outcome, Runner, cause::OwnWords, clocks, is_unanswered, with_hint};
 use crate::{
     Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::compare,
@@ -55,6 +55,7 @@ impl Runner {
             None if matches!(job.goal, Goal::Retired | Goal::Purged) => {
                 self.refuse_changes_before_finalize(job, history).await
             }
+            None if job.goal == Goal::RolledBack => self.refuse_changes_before_rollback(job, history).await,
             None => self.refuse_changes_of_config(job, history).await,
         };
         allowed.err().map(|Objection { reasons, unread }| match unread {
@@ -71,6 +72,22 @@ impl Runner {
             return Err(unread);
         }
         clocks::disagreement(&job.tenant).map_or(Ok(()), |reason| Err(reason.into()))
+    }
+
+    /// Also refuses to begin a rollback if the directory does not answer: a rollback that cannot do its first step would be stuck.
+    /// Only the directory counts. What it cannot show may still be rolled back, and it may be deleted.
+    async fn refuse_changes_before_rollback(&self, job: &Job, history: &TenantHistory) -> Allowed {
+        self.refuse_changes_of_config(job, history).await?;
+        if history.direction == Direction::Back {
+            return Ok(());
+        }
+        let lets_nobody_in = |kind| matches!(kind, ErrorKind::Auth | ErrorKind::Permission | ErrorKind::Interrupted);
+        match job.tenant.inspect_directory().await {
+            Err(error) if is_unanswered(error.kind) || lets_nobody_in(error.kind) => {
+                Err(unread(Role::Directory, &error, job, history))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do. The
@@ -193,10 +210,14 @@ fn without_places(step: &Step) -> Step {
 fn unreadable(sides: &Inventories, job: &Job, history: &TenantHistory) -> Option<Objection> {
     let provider = sides.provider.as_ref().err().map(|error| (Role::Provider, error));
     let (role, error) = provider.or_else(|| Some((Role::Directory, sides.directory.as_ref().err()?)))?;
+    Some(unread(role, error, job, history))
+}
+
+fn unread(role: Role, error: &contract::Error, job: &Job, history: &TenantHistory) -> Objection {
     let planned = job.basis(history).map(|basis| &**basis.tenant);
     let own = OwnWords::of(&job.tenant.spec, planned, history.work.as_deref());
     let reasons = vec![format!("could not read the {role} again: {}", with_hint(error))];
-    Some(Objection { reasons, unread: Some(Cause::of_inspection(role, error, &own)) })
+    Objection { reasons, unread: Some(Cause::of_inspection(role, error, &own)) }
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.

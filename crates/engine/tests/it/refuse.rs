@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use flowswap_contract::Op;
+use flowswap_contract::{ErrorKind as K, Op};
 use flowswap_engine::{Goal, Job, Outcome, TenantState as S, digest_config, short};
 use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::{
     environment::start_of_time,
-    fault::{Fault, Injection},
+    fault::{Fault, Injection, KINDS},
     laws::{assert_lawful, assert_rolled_back, assert_swapped},
     test_fleet::TestFleet,
     world::{Client, Legacy, World},
@@ -331,5 +331,30 @@ async fn another_org_or_an_unreadable_one_is_never_an_accepted_change() {
         let history = fleet.history();
         let accepted = &history.tenant("acme").unwrap().accepted;
         assert!(accepted[0].starts_with("the configuration of `provider.domain` changed"), "{accepted:?}");
+    }
+}
+
+/// Otherwise the tenant would be stuck at its first step, although nothing was done. What else is wrong with the look does not hold it
+/// up: the directory may be gone, or may show something that flowswap cannot read.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_begins_only_if_the_directory_answers() {
+    for (kind, is_transient) in KINDS {
+        let is_held_up = is_transient || matches!(kind, K::Unreachable | K::Auth | K::Permission);
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        let before = fleet.views();
+        let looks = fleet.env.state().calls.iter().filter(|call| call.op == Op::Detect).count();
+        fleet.inject("-", Op::Detect, looks, Fault::Say(kind));
+        let outcome = fleet.run(Goal::RolledBack).await.remove(0).1;
+        fleet.assert_fired();
+        if is_held_up {
+            let reason = "could not read the directory again: not now. To fix this: look at it".to_owned();
+            assert_eq!(outcome, Outcome::Unread { reason }, "{kind:?}");
+            assert_eq!((fleet.history().tenant("acme").unwrap().state, fleet.views()), (S::Swapped, before));
+            fleet.reach(Goal::RolledBack, S::RolledBack).await;
+        } else {
+            assert_eq!(outcome, Outcome::Ended { state: S::RolledBack, reason: None }, "{kind:?}");
+        }
+        assert_lawful(&fleet.env.state());
     }
 }
