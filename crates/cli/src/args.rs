@@ -30,7 +30,7 @@ pub(crate) use self::{
     people::{
         ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
     },
-    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey, Split},
+    plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, RotateArgs, ShowArgs, SigningKey, Split},
     plugins::{ExplainArgs, PluginsCommand},
     recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, RehearseArgs, ResumeArgs, RollbackArgs},
@@ -293,6 +293,9 @@ pub(crate) enum Command {
     /// Retire the legacy client of migrated tenants.
     #[command(after_help = examples::FINALIZE)]
     Finalize(FinalizeArgs),
+    /// Plan another client secret for migrated tenants. Changes nothing.
+    #[command(after_help = examples::ROTATE)]
+    Rotate(RotateArgs),
     /// Explain what a finding means and how to fix it.
     #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
@@ -342,6 +345,7 @@ impl Command {
             Self::Status(_)
                 | Self::Detect(_)
                 | Self::Plan(_)
+                | Self::Rotate(_)
                 | Self::Apply(_)
                 | Self::Resume(_)
                 | Self::Rehearse(_)

@@ -250,6 +250,14 @@ pub(crate) const FINALIZE: &str = r#"Examples:
   # Delete it after that; you cannot undo this
   flowswap finalize acme --purge"#;
 
+pub(crate) const ROTATE: &str = r#"Examples:
+  # Plan another client secret for acme
+  flowswap rotate acme -o rotation.json
+  # Plan one for every tenant whose secret is half a year old
+  flowswap rotate --older-than 180d -o rotation.json
+  # Delete a client secret that nobody uses first, to make room
+  flowswap rotate acme --drop ocs1a2b3c4d5e6f7g8h9 -o rotation.json"#;
+
 pub(crate) const EXPLAIN: &str = r#"Examples:
   # Explain one finding
   flowswap explain legacy-id-reused

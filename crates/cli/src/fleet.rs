@@ -244,6 +244,7 @@ fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure>
         domain,
         app_data: tenant.app_data,
         accepted: tenant.accept.clone(),
+        rotation: None,
         provider_plugin: tenant.provider.plugin.clone(),
         begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
         directory_plugin: tenant.directory.plugin.clone(),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, RULES};
+use flowswap_engine::{ACCEPTABLE, all_rules};
 use litemap::LiteMap;
 use serde_json::Value;
 
@@ -160,7 +160,7 @@ impl Reader {
         if ACCEPTABLE.contains(&id) {
             return;
         }
-        let is_known = RULES.iter().chain(EVIDENCE_RULES).any(|rule| rule.id == id);
+        let is_known = all_rules().any(|rule| rule.id == id);
         let what = if is_known { "cannot be accepted" } else { "does not exist" };
         let error = Diagnostic::new(format!("the finding `{id}` in `accept` {what}")).for_tenant(&draft.name);
         self.refuse(error.at(node.at, "").help(suggest(id, ACCEPTABLE)));

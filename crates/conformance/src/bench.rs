@@ -124,7 +124,7 @@ impl Bench {
         let needs = step.proposal.needs.iter();
         let inputs = needs.filter_map(|name| Some((name.clone(), self.values.get(name)?.clone()))).collect();
         let begun = Attempt { token: intent_token(RunId::none(), &step.id), at: self.memory.now().to_string() };
-        StepParams { step: step.clone(), inputs, outputs, attempts: vec![begun], given_at: None }
+        StepParams { step: step.clone(), inputs, outputs, attempts: vec![begun], given_at: None, rotation: None }
     }
 
     /// The outputs of a step that is done; empty for any other step.

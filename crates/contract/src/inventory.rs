@@ -124,6 +124,31 @@ pub struct ServiceClient {
     /// When a program other than flowswap last got a token with it, or was refused one.
     #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
     pub tokens: Tokens,
+    /// Its client secrets, oldest first. Only [`DetectParams::secrets`](crate::DetectParams) asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<ClientSecret>,
+}
+
+/// A client secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ClientSecret {
+    /// Its id.
+    pub id: String,
+    /// `ACTIVE` or `INACTIVE`.
+    pub status: String,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// The first 16 bytes of the SHA-256 of its value, base64url, if the provider shows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+impl ClientSecret {
+    /// Whether the provider accepts it.
+    pub fn is_active(&self) -> bool {
+        self.status == "ACTIVE"
+    }
 }
 
 /// The two integrations that Palo Alto Networks publishes.

@@ -31,8 +31,8 @@ pub mod sdk;
 pub use error::{Effect, Error, ErrorKind};
 pub use http::{Auth, Blind, Body, Capture, ClientProof, Custody, HttpAnswer, HttpAsk, Intent, OAuthClient};
 pub use inventory::{
-    AssignedUser, Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory,
-    ScopeNeed, ServiceClient, Tokens, Variant, VariantType,
+    AssignedUser, ClientSecret, Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike,
+    ProviderInventory, ScopeNeed, ServiceClient, Tokens, Variant, VariantType,
 };
 pub use json::Json;
 pub use keep::Keep;
@@ -41,8 +41,8 @@ pub use message::{
     PluginHello, Protocol, ToPlugin,
 };
 pub use operation::{
-    ApplyReply, Attempt, Evidence, EvidenceResult, ObserveReply, Observed, PlanParams, PlanReply, StepParams,
-    TestParams, TestReply, Values,
+    ApplyReply, Attempt, DetectParams, Evidence, EvidenceResult, ObserveReply, Observed, PlanParams, PlanReply,
+    Rotation, StepParams, TestParams, TestReply, Values,
 };
 pub use secret::Handle;
 pub use sheet::{RunSheet, SheetAct, SheetLine};

@@ -18,7 +18,7 @@ pub struct Protocol {
 }
 
 /// The version that this crate uses.
-pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 7 };
+pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 8 };
 
 /// A message to the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,14 +1,42 @@
-//! The parameters and replies of the six verbs. `detect` takes nothing and returns an [`Inventory`](crate::Inventory).
+//! The parameters and replies of the six verbs. `detect` returns an [`Inventory`](crate::Inventory).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{DirectoryInventory, Error, ErrorKind, ProviderInventory, RunSheet, Step, StepProposal};
+use crate::{DirectoryInventory, Error, ErrorKind, Handle, ProviderInventory, RunSheet, Step, StepProposal};
 
 /// Named values that steps pass on to later steps. Secrets among them are handles.
 pub type Values = BTreeMap<String, Value>;
+
+/// The parameters of `detect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetectParams {
+    /// Whether the provider also reads which client secrets its service clients have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secrets: bool,
+}
+
+/// A rotation: the service client stays, and gets another client secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Rotation {
+    /// Which rotation of the tenant it is, from 1.
+    pub number: u32,
+    /// The client secret that the directory has now, if flowswap keeps it. Steps get it as [`PREVIOUS_SECRET`](Self::PREVIOUS_SECRET).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Handle>,
+    /// The id of a client secret that is deleted first, to make room for the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop: Option<String>,
+}
+
+impl Rotation {
+    /// The name of the input that is the previous client secret.
+    pub const PREVIOUS_SECRET: &'static str = "previous_secret";
+}
 
 /// The parameters of `plan`.
 ///
@@ -24,6 +52,9 @@ pub struct PlanParams {
     pub provider: ProviderInventory,
     /// What the directory showed.
     pub directory: DirectoryInventory,
+    /// Plan a rotation, and not a migration. A plugin that does not know this member plans a migration, and its reply shows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
 }
 
 impl PlanParams {
@@ -43,6 +74,9 @@ impl PlanParams {
 pub struct PlanReply {
     /// The proposed steps, in any order.
     pub steps: Vec<StepProposal>,
+    /// Whether they are the steps of a rotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotation: bool,
 }
 
 /// The parameters of `apply`, `undo`, `observe`, and `test` of a step. All of them get the inputs that are known.
@@ -64,6 +98,9 @@ pub struct StepParams {
     /// somebody got the step's secrets or confirmed the step. RFC 3339, by the clock of flowswap's machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_at: Option<String>,
+    /// Which rotation of the tenant the step belongs to, from 1. `None` for a step of a migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u32>,
 }
 
 impl StepParams {
@@ -139,7 +176,8 @@ pub enum Observed {
     NotApplied,
     /// The world is as after the step.
     Applied,
-    /// The step was started, and `apply` can finish it with the outputs that `observe` saw.
+    /// The step was started, and `apply` can finish it with the outputs that `observe` saw. If a person carries the step out: nothing
+    /// shows whether it was done, so the person's word counts.
     Partial,
     /// The plugin cannot tell.
     #[serde(other)]

@@ -65,6 +65,7 @@ fn tenant(index: usize, answers: &Arc<Value>) -> Result<Tenant, Box<dyn Error>> 
             app_data: false,
             provider_plugin: "okta".to_owned(),
             directory_plugin: "rest".to_owned(),
+            rotation: None,
             accepted: Vec::new(),
             begun: false,
             config: digest_config(&config)?,

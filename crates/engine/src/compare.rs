@@ -32,7 +32,12 @@ impl Comparison {
     pub fn agrees(&self) -> bool {
         match (self.recorded, &self.seen) {
             (Recorded::InDoubt, _) => true,
-            (Recorded::Done, Ok(reply)) => reply.state == Observed::Applied,
+            // Nothing may show whether it is in place.
+            (Recorded::Done, Ok(reply)) => match reply.state {
+                Observed::Applied => true,
+                Observed::Partial => !is_shown(&self.step),
+                Observed::NotApplied | Observed::Unknown => false,
+            },
             (Recorded::RolledBack, Ok(reply)) => match reply.state {
                 Observed::NotApplied => true,
                 Observed::Unknown => !is_shown(&self.step),
@@ -98,7 +103,8 @@ pub(crate) async fn observe(
     let inputs = work.inputs_with_former(step);
     let attempts = work.attempts(&step.id);
     let given_at = work.given_at(step).map(|at| at.to_string());
-    let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
+    let rotation = work.tenant.rotation.as_ref().map(|rotation| rotation.number);
+    let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at, rotation };
     let mode = Mode::DryRun;
     let params = Json::encode(&params)?;
     let call = BackendCall { op: Op::Observe, mode, run, step: Some(&step.id), params, recorder: None };

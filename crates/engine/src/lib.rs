@@ -37,8 +37,8 @@ pub use flowswap_contract::Handle;
 
 pub use actor::Actor;
 pub use assess::{
-    ACCEPTABLE, Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity,
-    WARN_DAYS, assess, find_domain_defect, find_shared_orgs,
+    ACCEPTABLE, Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, ROTATION_RULES, RULES, Rule,
+    SIGN_IN_LIFETIME_DAYS, Severity, WARN_DAYS, all_rules, assess, find_domain_defect, find_shared_orgs,
 };
 pub use canonical::{digest, short};
 pub use compare::{Comparison, Recorded, compare};
@@ -47,7 +47,7 @@ pub use error_chain::chain;
 pub use hidden::{escape_json, is_hidden, reveal, reveal_in_lines};
 pub use history::{
     Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, NewerPlan, Overview, Question,
-    Refusal, SentRequest, TenantHistory, Work,
+    Refusal, SentRequest, Settled, TenantHistory, Work,
 };
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use packed::Packed;

@@ -2,13 +2,13 @@
 
 use std::mem;
 
-use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
+use flowswap_contract::{self as contract, ErrorKind, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
 use jiff::Timestamp;
 
 use crate::{
     Assessment, Backend, BackendCall, Finding, Inventories, OfSides, Packed, PlanError, PlannedTenant, Seen, Tenant,
     TenantSpec, Verdict,
-    assess::{NOT_PLANNABLE, WARN_DAYS, assess},
+    assess::{NOT_PLANNABLE, WARN_DAYS, assess, assess_rotation},
     last_filter::without_secrets,
     plan::{order, way_back},
 };
@@ -37,6 +37,7 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         app_data: spec.app_data,
         provider_plugin: spec.provider_plugin.clone(),
         directory_plugin: spec.directory_plugin.clone(),
+        rotation: spec.rotation.clone(),
         verdict,
         findings,
         seen: seen.as_ref().map(Packed::new).transpose().map_err(PlanError::Unwritable)?,
@@ -50,7 +51,13 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
 
 /// Assesses a tenant and asks its plugins for steps. These follow only from what a plan records, so that `apply` gets the same ones.
 pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventories, now: Timestamp) -> Derivation {
-    let Assessment { mut verdict, mut findings, .. } = assess(spec, &sides, now, WARN_DAYS);
+    let (mut verdict, mut findings) = match &spec.rotation {
+        None => {
+            let Assessment { verdict, findings, .. } = assess(spec, &sides, now, WARN_DAYS);
+            (verdict, findings)
+        }
+        Some(rotation) => assess_rotation(spec, rotation, &sides, now),
+    };
     let mut seen = match (sides.provider, sides.directory) {
         (Ok(provider), Ok(directory)) => Some(Seen::new(spec, provider, directory)),
         _ => None,
@@ -58,7 +65,7 @@ pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventorie
     let mut steps = Vec::new();
     if let Some(seen) = seen.as_mut().filter(|_| verdict == Verdict::Ready) {
         match propose(tenant, spec, seen).await {
-            Ok(proposals) => steps = order(proposals),
+            Ok(proposals) => steps = order(proposals, spec.rotation.as_ref()),
             Err(error) => {
                 verdict = Verdict::Blocked;
                 findings.insert(0, not_plannable(&error));
@@ -80,13 +87,18 @@ async fn propose(
 ) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
     // Lends both inventories, because they can be large.
     let (provider, directory) = (mem::take(&mut seen.provider), mem::take(&mut seen.directory));
-    let params = PlanParams { tenant: spec.name.clone(), app_data: spec.app_data, provider, directory };
+    let rotation = spec.rotation.clone();
+    let params = PlanParams { tenant: spec.name.clone(), app_data: spec.app_data, provider, directory, rotation };
     let encoded = Json::encode(&params);
     (seen.provider, seen.directory) = (params.provider, params.directory);
     let params = encoded?;
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {
         let reply: PlanReply = tenant.call(role, BackendCall::dry(Op::Plan, params.clone())).await?;
+        if reply.rotation != spec.rotation.is_some() {
+            let message = format!("the {role}'s plugin cannot rotate client secrets; it is older than protocol 1.8");
+            return Err(contract::Error::new(ErrorKind::Unsupported, message));
+        }
         proposals.extend(reply.steps.into_iter().map(|step| (role, bound_to_places(step))));
     }
     Ok(proposals)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_contract::Rotation;
+
 use crate::Packed;
 
 /// What the engine needs to know from a tenant's configuration.
@@ -21,6 +23,8 @@ pub struct TenantSpec {
     pub accepted: Vec<String>,
     /// Whether the journal has work on the tenant that was started and not rolled back.
     pub begun: bool,
+    /// The rotation that is planned or carried out. `None` for a migration.
+    pub rotation: Option<Rotation>,
     /// Digests of both tables without their secrets ([`digest_config`](crate::digest_config)). A plan is valid only for the
     /// configuration that it was made from.
     pub config: Packed<BTreeMap<String, String>>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flowswap_contract::{
-    self as contract, DirectoryInventory, ErrorKind, Inventory, Json, Op, ProviderInventory, Role,
+    self as contract, DetectParams, DirectoryInventory, ErrorKind, Inventory, Json, Op, ProviderInventory, Role,
 };
 use serde::de::DeserializeOwned;
 
@@ -29,7 +29,8 @@ impl Tenant {
         }
     }
 
-    /// Reads both sides concurrently without changing anything. A tenant with a malformed domain is not contacted.
+    /// Reads both sides concurrently without changing anything. A tenant with a malformed domain is not contacted. For a rotation, also
+    /// reads which client secrets there are.
     pub async fn inspect(&self) -> Inventories {
         if let Some(defect) = find_domain_defect(&self.spec.domain) {
             let error = contract::Error::new(ErrorKind::Config, defect);
@@ -45,7 +46,9 @@ impl Tenant {
     }
 
     async fn detect(&self, role: Role) -> Result<Inventory, contract::Error> {
-        self.call(role, BackendCall::dry(Op::Detect, Json::default())).await
+        let secrets = self.spec.rotation.is_some() && role == Role::Provider;
+        let params = if secrets { Json::encode(&DetectParams { secrets })? } else { Json::default() };
+        self.call(role, BackendCall::dry(Op::Detect, params)).await
     }
 
     /// Calls a verb and decodes its reply.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{Actor, Plan, RULES, Severity, Time, Verdict};
+use flowswap_engine::{Actor, Plan, Severity, Time, Verdict, all_rules};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -142,7 +142,7 @@ pub(crate) fn name_of(actor: &Actor) -> String {
 
 /// What a finding means, by the id of its rule. Empty for a rule of another version.
 pub fn explain_finding(id: &str) -> &'static str {
-    RULES.iter().find(|rule| rule.id == id).map(|rule| rule.about).unwrap_or_default()
+    all_rules().find(|rule| rule.id == id).map(|rule| rule.about).unwrap_or_default()
 }
 
 fn findings(plan: &Plan) -> Vec<FindingLine> {
@@ -150,7 +150,7 @@ fn findings(plan: &Plan) -> Vec<FindingLine> {
     for tenant in &plan.tenants {
         for finding in &tenant.findings {
             let line = lines.entry((finding.severity, &finding.id)).or_insert_with(|| {
-                let rule = RULES.iter().find(|rule| rule.id == finding.id);
+                let rule = all_rules().find(|rule| rule.id == finding.id);
                 FindingLine {
                     id: finding.id.clone(),
                     severity: finding.severity,

@@ -60,18 +60,18 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     Ok(TestReply { outputs: notes(&syncs.since), evidence, wait_ms })
 }
 
-fn read_notes(params: &StepParams) -> Vec<Timestamp> {
+pub(crate) fn read_notes(params: &StepParams) -> Vec<Timestamp> {
     let noted = params.outputs.get(SYNCS).and_then(Value::as_array);
     noted.into_iter().flatten().filter_map(|time| time.as_str()?.parse().ok()).collect()
 }
 
-fn notes(syncs: &[Timestamp]) -> Values {
+pub(crate) fn notes(syncs: &[Timestamp]) -> Values {
     let syncs: Vec<_> = syncs.iter().map(Timestamp::to_string).collect();
     [(SYNCS.to_owned(), json!(syncs))].into()
 }
 
 /// A green status alone proves nothing: it may be that of the sync before the swap (vendor documentation).
-fn check_syncs(syncs: &Syncs, state: SyncState, shown: &Directory) -> Evidence {
+pub(crate) fn check_syncs(syncs: &Syncs, state: SyncState, shown: &Directory) -> Evidence {
     let since: Vec<_> = syncs.since.iter().map(Timestamp::to_string).collect();
     let seen = match since.as_slice() {
         [] => format!("no sync yet that is more than 5 minutes after the swap at {}", syncs.swapped_at),
@@ -96,7 +96,7 @@ fn check_syncs(syncs: &Syncs, state: SyncState, shown: &Directory) -> Evidence {
 }
 
 /// Never fails: one sync may fail and the next succeed. If no sync succeeds any more, the check of the syncs fails.
-fn check_status(shown: &Directory) -> Evidence {
+pub(crate) fn check_status(shown: &Directory) -> Evidence {
     let word = shown.status.as_deref().unwrap_or("not shown");
     let result = match is_healthy(shown.status.as_deref()) {
         Some(true) => EvidenceResult::Pass,

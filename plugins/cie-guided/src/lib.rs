@@ -14,6 +14,7 @@ mod people;
 mod plan;
 mod ready;
 mod refusal;
+mod rotation;
 mod sheet;
 mod swap;
 mod sync;
@@ -24,7 +25,7 @@ use std::cell::RefCell;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello, Role,
-    StepParams, StepProposal, TestParams, TestReply,
+    Rotation, StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
 
@@ -80,6 +81,10 @@ impl Plugin for CieGuided {
         plan::propose(&params, &self.config)
     }
 
+    fn plan_rotation(&self, params: PlanParams, rotation: Rotation) -> Result<Vec<StepProposal>, Error> {
+        rotation::propose(&params, &rotation, &self.config)
+    }
+
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
         match params.step.proposal.phase {
             Phase::Swap => swap::observe(&self.api(host), &params).await,
@@ -89,15 +94,16 @@ impl Plugin for CieGuided {
 
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
-            Phase::Swap if update_secret::is_update(&params) => update_secret::apply(&self.api(host), &params).await,
+            Phase::Swap if params.rotation.is_some() => rotation::apply(&self.api(host), &params).await,
             Phase::Swap => swap::apply(&params),
             other => Err(unsupported(&format!("apply of {other}"))),
         }
     }
 
-    async fn undo(&self, _: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+    async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
-            Phase::Swap if !update_secret::is_update(&params) => swap::undo(&params),
+            Phase::Swap if params.rotation.is_some() => rotation::undo(&self.api(host), &params).await,
+            Phase::Swap => swap::undo(&params),
             other => Err(unsupported(&format!("undo of this {other}"))),
         }
     }
@@ -109,6 +115,7 @@ impl Plugin for CieGuided {
             Some(step) => match step.step.proposal.phase {
                 Phase::Baseline => baseline::take(&api, step).await,
                 Phase::Test => ready::check(&api, step).await,
+                Phase::Confirm if step.rotation.is_some() => rotation::confirm(&api, step).await,
                 Phase::Confirm => confirm::confirm(&api, step).await,
                 other => Err(unsupported(&format!("test of {other}"))),
             },

@@ -115,7 +115,7 @@ fn describe_rollback(connection: &ConnectionPayload) -> String {
     )
 }
 
-fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
+pub(crate) fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
     StepProposal {
         phase,
         title,
@@ -132,6 +132,6 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
     }
 }
 
-fn own(names: &[&str]) -> Vec<String> {
+pub(crate) fn own(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }

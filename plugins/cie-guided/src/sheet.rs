@@ -43,6 +43,37 @@ pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_se
     }
 }
 
+/// The run sheet that gives the connection another client secret. Without one, the person enters the previous secret, which flowswap
+/// does not have.
+pub(crate) fn rotate(connection: &ConnectionPayload, client_id: &str, client_secret: Option<&Handle>) -> RunSheet {
+    let which = if client_secret.is_some() { "new" } else { "previous" };
+    let mut lines = open_form(connection);
+    lines.push(SheetLine::new(SheetAct::Leave, "Connection Flow").with("Client Credential Flow"));
+    lines.push(box_line(APPS_BOX, connection.previous_app_data));
+    lines.push(box_line(LOGS_BOX, connection.auth_logs));
+    lines.push(domain_line(connection));
+    lines.push(SheetLine::new(SheetAct::Enter, "Client ID").with(client_id).note("the same as before"));
+    let enter = SheetLine::new(SheetAct::Enter, "Client Secret");
+    lines.push(match client_secret {
+        Some(secret) => enter.with(secret.to_value()).note("do not click Restore: it keeps the current secret"),
+        None => enter.note("the previous secret, from where your team keeps it; flowswap does not have it"),
+    });
+    lines.push(press_test("otherwise do not submit; first check the Client Secret"));
+    lines.extend(submit_form(connection, "a new name would change the distinguished name of every group"));
+    RunSheet {
+        title: format!("Enter the {which} client secret of {}", connection.directory),
+        url: connection.console_url.clone(),
+        lines,
+        keep: keep(connection, connection.previous_app_data),
+        care: vec![
+            "Do not forget Submit: Success of Test Connection changes nothing, and the directory keeps its old secret."
+                .to_owned(),
+            GREEN_IS_NO_PROOF.to_owned(),
+        ],
+        proof: "Neither Okta nor the console shows which secret is in use, so your confirmation counts".to_owned(),
+    }
+}
+
 /// The run sheet for the rollback: the vendor's own procedure for the authorization-code flow.
 pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
     let legacy_id = connection.previous_client_id.as_deref();

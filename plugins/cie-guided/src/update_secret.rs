@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::Api;
 
 /// The value of `operation` in the payload of such a step.
-const OPERATION: &str = "update-secret";
+pub(crate) const OPERATION: &str = "update-secret";
 const RULE: &str = "secret-not-updated";
 
 #[derive(Deserialize)]
@@ -21,15 +21,15 @@ pub(crate) fn is_update(params: &StepParams) -> bool {
     params.step.proposal.payload.to_value()["operation"] == OPERATION
 }
 
-/// Sends the new secret. Sending it twice does no harm.
-pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+/// Sends the secret with this name among the step's inputs. Sending it twice does no harm.
+pub(crate) async fn apply(api: &Api<'_>, params: &StepParams, secret: &str) -> Result<ApplyReply, Error> {
     let payload: UpdatePayload = params.payload()?;
     let mut ask = api.ask(Intent::Mutate, "POST", "connection/update-secret");
     ask.idempotent = true;
     ask.body = Some(Body::Json(json!({
         "directoryId": payload.directory_id,
         "provider": "okta",
-        "client_secret": params.secret_input("client_secret")?.to_value(),
+        "client_secret": params.secret_input(secret)?.to_value(),
     })));
     let result = api.send("replace the client secret", ask).await.map_err(of_rule)?;
     if result != Value::Bool(true) {

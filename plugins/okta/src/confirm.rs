@@ -47,8 +47,17 @@ const APPS_READ: &str = "okta.apps.read";
 /// Checks which tokens others than flowswap have received as either client since the swap.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = params.payload()?;
-    let service_id = params.input("client_id")?;
     let start = read_start(params, payload.by_log_alone)?;
+    confirm_since(api, params.input("client_id")?, &payload, start).await
+}
+
+/// Checks which tokens others than flowswap have received as either client since a time.
+pub(crate) async fn confirm_since(
+    api: &Api<'_>,
+    service_id: &str,
+    payload: &ConfirmPayload,
+    start: Timestamp,
+) -> Result<TestReply, Error> {
     let since = start.to_string();
     let (mut service, answer) = TokenLog::read(api, service_id, &since).await?;
     if !payload.by_log_alone {

@@ -1,6 +1,6 @@
 //! Reads the org: its canonical name, the legacy clients with their grants, the integrations, and the lookalikes.
 //!
-//! No request here reads a client secret: `…/credentials/secrets` of an OIDC app returns it in clear text.
+//! No request here reads the value of a client secret: `…/credentials/secrets` of an OIDC app returns it in clear text.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,7 @@ use crate::{
     apps, assigned,
     config::Config,
     recognize::{documented_needs, documented_scopes, find_variant},
+    secrets,
     tokens::{Token, TokenLog, find_last_sign_in},
 };
 
@@ -71,6 +72,17 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInv
         variants,
         needs: documented_needs(),
     })
+}
+
+/// Reads the client secrets of the integrations too, without their values.
+pub(crate) async fn detect_with_secrets(api: &Api<'_>, config: &Config) -> Result<ProviderInventory, Error> {
+    let mut inventory = detect(api, config).await?;
+    let secrets = join_all(inventory.service_clients.iter().map(|client| secrets::list(api, &client.id))).await;
+    for (client, secrets) in inventory.service_clients.iter_mut().zip(secrets) {
+        client.secrets = secrets?.into_iter().map(secrets::Secret::into_client_secret).collect();
+        client.secrets.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
+    }
+    Ok(inventory)
 }
 
 /// What the log says about the clients, in their order.
@@ -185,6 +197,7 @@ pub(crate) async fn list_service_clients(api: &Api<'_>, config: &Config) -> Resu
                 variant,
                 scopes,
                 created_at,
+                secrets: Vec::new(),
             })
         })
         .collect();

@@ -23,6 +23,8 @@ mod recognize;
 mod refusal;
 mod retire;
 mod roles;
+mod rotation;
+mod secrets;
 mod service_app;
 mod system_log;
 mod tested;
@@ -31,7 +33,7 @@ mod witness;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello, Role,
-    StepParams, StepProposal, TestParams, TestReply,
+    Rotation, StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
 
@@ -98,13 +100,25 @@ impl Plugin for Okta {
         detect::detect(&self.api(host), &self.config).await.map(Inventory::Provider)
     }
 
+    async fn detect_with_secrets(&self, host: &Host) -> Result<Inventory, Error> {
+        detect::detect_with_secrets(&self.api(host), &self.config).await.map(Inventory::Provider)
+    }
+
     fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error> {
         plan::propose(&params)
+    }
+
+    fn plan_rotation(&self, params: PlanParams, rotation: Rotation) -> Result<Vec<StepProposal>, Error> {
+        rotation::propose(&params, &rotation)
     }
 
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
         let api = self.api(host);
         match params.step.proposal.phase {
+            Phase::Provision if params.rotation.is_some() => rotation::observe(&api, &params).await,
+            Phase::Swap if params.rotation.is_some() => rotation::observe_swap(&api, &params).await,
+            Phase::Retire if params.rotation.is_some() => rotation::observe_inactive(&api, &params).await,
+            Phase::Purge if params.rotation.is_some() => rotation::observe_deleted(&api, &params).await,
             Phase::Provision => provision::observe(&api, &params).await,
             // The swap is the directory's step. Okta observes it where the directory does not show its connection
             // (`StepProposal::seen_by`), or as a second opinion before a client is removed.
@@ -121,6 +135,9 @@ impl Plugin for Okta {
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         let api = self.api(host);
         match params.step.proposal.phase {
+            Phase::Provision if params.rotation.is_some() => rotation::apply(&api, &params).await,
+            Phase::Retire if params.rotation.is_some() => rotation::deactivate(&api, &params).await,
+            Phase::Purge if params.rotation.is_some() => rotation::delete(&api, &params).await,
             Phase::Provision => provision::apply(&api, &params).await,
             Phase::Retire => retire::deactivate(&api, &params).await,
             Phase::Purge => retire::delete(&api, &params).await,
@@ -131,6 +148,8 @@ impl Plugin for Okta {
     async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         let api = self.api(host);
         match params.step.proposal.phase {
+            Phase::Provision if params.rotation.is_some() => rotation::undo(&api, &params).await,
+            Phase::Retire if params.rotation.is_some() => rotation::activate(&api, &params).await,
             Phase::Provision => provision::undo(&api, &params).await,
             Phase::Retire => retire::activate(&api, &params).await,
             other => Err(unsupported(&format!("undo of {other}"))),
@@ -145,6 +164,7 @@ impl Plugin for Okta {
                 Phase::Prove => prove::prove(&api, step).await?,
                 Phase::Baseline => return baseline::take(&api, step).await,
                 Phase::Test => return tested::note_org_time(&api, step).await,
+                Phase::Confirm if step.rotation.is_some() => return rotation::confirm(&api, step).await,
                 Phase::Confirm => return confirm::confirm(&api, step).await,
                 other => return Err(unsupported(&format!("test of {other}"))),
             },

@@ -87,7 +87,8 @@ fn find_unlisted(events: &[Event], attempts: &[Attempt]) -> Origin {
     }
 }
 
-fn is_own(event: &Event, attempts: &[Attempt]) -> bool {
+/// Whether one of the attempts made the request of the event.
+pub(crate) fn is_own(event: &Event, attempts: &[Attempt]) -> bool {
     let agent = event.agent().unwrap_or_default();
     attempts.iter().any(|attempt| has_word(agent, &attempt.token))
 }

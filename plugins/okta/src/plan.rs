@@ -96,7 +96,12 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
 
 fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
     let (_, scopes) = find_type(params)?;
-    let payload = ProvePayload { scopes: scopes.to_vec(), app_data: params.app_data };
+    propose_prove_with(scopes, params.app_data)
+}
+
+/// The same for a client that has these scopes.
+pub(crate) fn propose_prove_with(scopes: &[String], app_data: bool) -> Result<StepProposal, Error> {
+    let payload = ProvePayload { scopes: scopes.to_vec(), app_data };
     let title =
         "get a token as the new client, compare its scopes, read with each scope, and check what must be refused";
     Ok(check(Phase::Prove, title, &["client_id", "client_secret"], Json::encode(&payload)?))
@@ -112,7 +117,7 @@ fn propose_baseline() -> StepProposal {
 }
 
 /// Tokens later than the noted time do not come from the connection test.
-fn propose_test_time() -> StepProposal {
+pub(crate) fn propose_test_time() -> StepProposal {
     let title = "note the org's time after the connection test, so that the test's token does not count as a sync";
     StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({}).into()) }
 }
@@ -167,7 +172,7 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     })
 }
 
-fn check(phase: Phase, title: &str, needs: &[&str], payload: Json) -> StepProposal {
+pub(crate) fn check(phase: Phase, title: &str, needs: &[&str], payload: Json) -> StepProposal {
     StepProposal {
         seen_by: None,
         confirmed_by: None,

@@ -5,27 +5,24 @@
 //! secret is lost for good, so flowswap makes a second one and removes the first.
 
 use flowswap_contract::{
-    ApplyReply, Body, Capture, Custody, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent,
-    ObserveReply, Observed, StepParams, Values, sdk::encode,
+    ApplyReply, Body, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent, ObserveReply, Observed,
+    StepParams, Values,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     api::{Api, SERVICES, decode, evidence_from},
     detect::{Service, list_services},
-    gone::{Object, is_not_found},
+    gone::Object,
     origin::Origin,
     plan::ProvisionPayload,
     prove::is_secret_of,
+    secrets::{self, Secret},
 };
 
 /// Okta may not show an integration everywhere until it is this old.
 const MAX_VISIBILITY_DELAY: SignedDuration = SignedDuration::from_mins(15);
-
-/// An integration holds two secrets at most (Okta management API).
-const MAX_SECRETS: usize = 2;
 
 /// The `errorCode` of a request with wrong values (Okta management API, ErrorApiValidationFailed).
 const VALIDATION_FAILED: &str = "E0000001";
@@ -56,11 +53,11 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
     api.host.progress("creating the integration");
     let mut ask = api.ask(Intent::Mutate, "POST", SERVICES);
     ask.body = Some(Body::Json(json!({ "type": payload.type_key, "grantedScopes": payload.scopes })));
-    ask.capture = vec![capture_secret("/clientSecret")];
+    ask.capture = vec![secrets::capture("/clientSecret")];
     let what = "create the integration";
     let answer = api.send(what, ask).await.map_err(|error| name_keys(error, payload))?;
     let created: Service = decode(what, &answer).map_err(Error::with_unknown_effect)?;
-    let secret = find_secret(&answer, "/clientSecret")?;
+    let secret = secrets::captured(&answer, "/clientSecret")?;
     let granted = compare_scopes(&payload.scopes, created.granted_scopes.as_deref().unwrap_or_default(), &answer);
     let detail = format!("integration {} of type {}", created.id, created.type_key);
     let evidence = vec![evidence_from("created", EvidenceResult::Pass, detail, &answer), granted];
@@ -82,53 +79,20 @@ fn name_keys(error: Error, payload: &ProvisionPayload) -> Error {
 
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
     api.host.progress("making a new secret for the integration");
-    let secrets = secrets_of(id);
-    let mut lost = list_secrets(api, &secrets).await?;
+    let mut lost = secrets::list(api, id).await?;
     // Both places are taken if an earlier adoption was interrupted too. Nobody holds either secret, so remove one. Prefer
     // an inactive one: Okta does not deactivate the only active secret.
-    while lost.len() >= MAX_SECRETS {
+    while lost.len() >= secrets::MAX {
         let spare = lost.iter().position(Secret::is_inactive).unwrap_or(0);
-        remove_secret(api, &secrets, &lost.remove(spare)).await?;
+        secrets::remove(api, id, &lost.remove(spare)).await?;
     }
-    let mut ask = api.ask(Intent::Mutate, "POST", &secrets);
-    ask.capture = vec![capture_secret("/client_secret")];
-    let answer = api.send("add a secret to the integration", ask).await?;
-    let secret = find_secret(&answer, "/client_secret")?;
+    let (secret, answer) = secrets::add(api, id).await?;
     for secret in &lost {
-        remove_secret(api, &secrets, secret).await?;
+        secrets::remove(api, id, secret).await?;
     }
     let detail = format!("integration {id} from an earlier attempt; removed {} lost secret(s)", lost.len());
     let evidence = vec![evidence_from("adopted", EvidenceResult::Pass, detail, &answer)];
     Ok(ApplyReply { outputs: outputs(id, &secret), evidence, ..ApplyReply::default() })
-}
-
-/// Okta deletes only an inactive secret (Okta management API).
-async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<(), Error> {
-    let path = format!("{secrets}/{}", encode(&secret.id));
-    if !secret.is_inactive() {
-        let mut ask = api.ask(Intent::Mutate, "POST", &format!("{path}/lifecycle/deactivate"));
-        ask.idempotent = true;
-        api.send("deactivate the lost secret", ask).await?;
-    }
-    let mut ask = api.ask(Intent::Mutate, "DELETE", &path);
-    ask.idempotent = true;
-    match api.send("delete the lost secret", ask).await {
-        Err(error) if is_not_found(&error) => {
-            // A 404 alone does not prove that the secret is gone; the list does.
-            let left = list_secrets(api, secrets).await?;
-            if left.iter().any(|left| left.id == secret.id) { Err(error) } else { Ok(()) }
-        }
-        other => other.map(drop),
-    }
-}
-
-async fn list_secrets(api: &Api<'_>, secrets: &str) -> Result<Vec<Secret>, Error> {
-    let ask = api.ask(Intent::Read, "GET", secrets).keeping(&["/*/id", "/*/status"]);
-    api.list_by("list the integration's secrets", ask).await
-}
-
-fn secrets_of(id: &str) -> String {
-    format!("{SERVICES}/{}/credentials/secrets", encode(id))
 }
 
 /// Looks for the integration that this step created: one of its type that did not exist when the plan was made.
@@ -205,7 +169,7 @@ async fn observe_secrets(
         let outputs = [("client_id".to_owned(), json!(id))].into();
         Ok(reply(Observed::Partial, outputs, format!("{integration}{detail}")))
     };
-    let secrets = list_secrets(api, &secrets_of(id)).await?;
+    let secrets = secrets::list(api, id).await?;
     if secrets.len() > 1 {
         return partial(format!(" has {} secrets", secrets.len()));
     }
@@ -274,16 +238,6 @@ fn created_id<'a>(params: &'a StepParams, payload: &ProvisionPayload) -> Result<
     Ok(id)
 }
 
-fn capture_secret(pointer: &str) -> Capture {
-    Capture { pointer: pointer.to_owned(), name: "client_secret".to_owned(), custody: Custody::Durable }
-}
-
-fn find_secret(answer: &HttpAnswer, pointer: &str) -> Result<Handle, Error> {
-    answer.body.pointer(pointer).and_then(Handle::from_value).ok_or_else(|| {
-        Error::new(ErrorKind::Protocol, "the host did not capture the client secret").with_unknown_effect()
-    })
-}
-
 fn compare_scopes(requested: &[String], granted: &[String], answer: &HttpAnswer) -> Evidence {
     let mut granted = granted.to_vec();
     granted.sort();
@@ -300,18 +254,4 @@ fn outputs(id: &str, secret: &Handle) -> Values {
 
 fn reply(state: Observed, outputs: Values, detail: String) -> ObserveReply {
     ObserveReply { state, outputs, detail }
-}
-
-/// A secret of an integration. Its value is masked in lists, so it is not decoded.
-#[derive(Deserialize)]
-struct Secret {
-    id: String,
-    #[serde(default)]
-    status: String,
-}
-
-impl Secret {
-    fn is_inactive(&self) -> bool {
-        self.status == "INACTIVE"
-    }
 }

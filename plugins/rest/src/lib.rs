@@ -9,6 +9,7 @@ mod confirm;
 mod detect;
 mod fields;
 mod plan;
+mod rotation;
 mod shown_time;
 mod swap;
 mod table;
@@ -17,7 +18,7 @@ mod test_connection;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello, Role,
-    StepParams, StepProposal, TestParams, TestReply,
+    Rotation, StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
 
@@ -67,6 +68,10 @@ impl Plugin for Rest {
         plan::propose(&params, &self.config)
     }
 
+    fn plan_rotation(&self, params: PlanParams, rotation: Rotation) -> Result<Vec<StepProposal>, Error> {
+        rotation::propose(&params, &rotation, &self.config)
+    }
+
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
         match params.step.proposal.phase {
             Phase::Swap => swap::observe(&self.api(host), &params).await,
@@ -76,6 +81,7 @@ impl Plugin for Rest {
 
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
+            Phase::Swap if params.rotation.is_some() => rotation::apply(&self.api(host), &params).await,
             Phase::Swap => swap::apply(&self.api(host), &params).await,
             other => Err(unsupported(&format!("apply of {other}"))),
         }
@@ -83,6 +89,7 @@ impl Plugin for Rest {
 
     async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
+            Phase::Swap if params.rotation.is_some() => rotation::undo(&self.api(host), &params).await,
             Phase::Swap => swap::undo(&self.api(host), &params).await,
             other => Err(unsupported(&format!("undo of {other}"))),
         }

@@ -108,7 +108,7 @@ pub(crate) fn instruct_person(name: &str, client: &str) -> String {
     )
 }
 
-fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
+pub(crate) fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
     StepProposal {
         seen_by: None,
         confirmed_by: None,
@@ -127,11 +127,16 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
 
 /// Where the operation sends the new client's secret: the description of the interface says that.
 fn sent_by(config: &Config, operation: &Operation) -> Vec<SentSecret> {
+    sent_as("client_secret", config, operation)
+}
+
+/// The same for a secret with another name among the step's inputs.
+pub(crate) fn sent_as(input: &str, config: &Config, operation: &Operation) -> Vec<SentSecret> {
     let pointers = operation.body.iter().flat_map(|body| body.pointers_to(Variable::ClientSecret));
-    let sent = |at| SentSecret { input: "client_secret".to_owned(), to: config.base_url.clone(), at };
+    let sent = |at| SentSecret { input: input.to_owned(), to: config.base_url.clone(), at };
     pointers.map(sent).collect()
 }
 
-fn own(names: &[&str]) -> Vec<String> {
+pub(crate) fn own(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }

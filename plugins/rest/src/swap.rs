@@ -41,7 +41,7 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
 }
 
 /// A changed domain cannot be submitted, and a changed name would change every group's distinguished name.
-fn refuse_another_directory(shown: &Directory, connection: &ConnectionPayload) -> Result<(), Error> {
+pub(crate) fn refuse_another_directory(shown: &Directory, connection: &ConnectionPayload) -> Result<(), Error> {
     for (what, now, then) in [("domain", &shown.domain, &connection.domain), ("name", &shown.name, &connection.name)] {
         if now.as_ref() != Some(then) {
             let now = now.as_deref().unwrap_or("nothing");
@@ -180,7 +180,7 @@ fn explain_state(state: Observed, shown: &Directory, connection: &ConnectionPayl
 
 /// The time of the answer to the submit by the gateway's own clock, or of the last sync that it showed before, if that is later. A sync
 /// later than this is after the swap. Null if the answer has no readable `Date`.
-fn date_swap(before: &Directory, answer: &HttpAnswer) -> Values {
+pub(crate) fn date_swap(before: &Directory, answer: &HttpAnswer) -> Values {
     let last = before.last_success.as_ref().and_then(ShownTime::at);
     swapped_at(Api::date_of(answer).map(|date| last.map_or(date, |last| last.max(date))))
 }

@@ -1,7 +1,7 @@
 //! Lets the directory test the new credentials. Only a passed test yields a [`Receipt`], and nothing can be submitted
 //! without a receipt.
 
-use flowswap_contract::{Error, ErrorKind, EvidenceResult, Flow, Intent, StepParams, TestReply};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, Flow, Intent, StepParams, TestReply};
 use serde_json::{Value, json};
 
 use crate::{
@@ -33,21 +33,29 @@ impl Receipt {
 /// Tests the connection; a failed test is evidence, not an error.
 pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let connection: ConnectionPayload = params.payload()?;
-    let test = &api.config.test;
     let bindings = bind_credentials(api, params, &connection)?;
-    // A test changes nothing in the directory, so it may be sent twice. Interfaces use POST for it.
-    let mut ask = api.prepare(Intent::Read, &test.operation, &bindings)?;
-    ask.query = ask.method == "POST";
-    ask.idempotent = true;
     // What the swap must not lose is read shortly before it, because the plan may be days old.
     let (shown, _) = detect::read(api, &connection.id).await?;
     let before = detect::describe(shown, api.config)?;
+    let (receipt, evidence) = request_test(api, &bindings).await?;
+    let Some(receipt) = receipt else { return Ok(TestReply { evidence: vec![evidence], ..TestReply::default() }) };
+    let baseline = Baseline { counts: before.counts, was_healthy: before.healthy };
+    let outputs = [("receipt".to_owned(), receipt.into_value()), ("baseline".to_owned(), json!(baseline))];
+    Ok(TestReply { outputs: outputs.into(), evidence: vec![evidence], ..TestReply::default() })
+}
+
+/// Lets the directory test these credentials. Returns the receipt if the test passed, and the evidence.
+pub(crate) async fn request_test(api: &Api<'_>, bindings: &Bindings) -> Result<(Option<Receipt>, Evidence), Error> {
+    let test = &api.config.test;
+    // A test changes nothing in the directory, so it may be sent twice. Interfaces use POST for it.
+    let mut ask = api.prepare(Intent::Read, &test.operation, bindings)?;
+    ask.query = ask.method == "POST";
+    ask.idempotent = true;
     let answer = api.send_ask("test the connection", ask).await?;
     if answer.body.pointer(&test.passed_pointer) != Some(&test.passed_equals) {
         let reason = test.reason.as_deref().and_then(|pointer| answer.body.pointer(pointer)).and_then(Value::as_str);
         let detail = format!("the directory's test failed: {}", reason.unwrap_or("it gave no reason"));
-        let evidence = vec![api.evidence("test-connection", EvidenceResult::Fail, detail, &answer)];
-        return Ok(TestReply { evidence, ..TestReply::default() });
+        return Ok((None, api.evidence("test-connection", EvidenceResult::Fail, detail, &answer)));
     }
     let receipt = match &test.receipt {
         // For an interface without receipts, the time of the passed test is the receipt.
@@ -57,11 +65,8 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
             Error::new(ErrorKind::Invalid, message).with_context("key", "test.receipt")
         })?,
     };
-    let evidence =
-        vec![api.evidence("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
-    let baseline = Baseline { counts: before.counts, was_healthy: before.healthy };
-    let outputs = [("receipt".to_owned(), receipt), ("baseline".to_owned(), json!(baseline))];
-    Ok(TestReply { outputs: outputs.into(), evidence, ..TestReply::default() })
+    let evidence = api.evidence("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer);
+    Ok((Some(Receipt(receipt)), evidence))
 }
 
 /// The URL that takes the test as a query, if it is one. It does not depend on the new client, which a plan does not know yet.
@@ -83,7 +88,7 @@ pub(crate) fn bind_credentials(
 }
 
 /// Those that are known before the new client.
-fn bind(config: &Config, connection: &ConnectionPayload) -> Bindings {
+pub(crate) fn bind(config: &Config, connection: &ConnectionPayload) -> Bindings {
     Bindings::default()
         .bind(Variable::Id, connection.id.as_str())
         .bind(Variable::Name, connection.name.as_str())

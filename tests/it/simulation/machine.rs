@@ -217,6 +217,7 @@ impl Machine {
                 provider_plugin: "okta".to_owned(),
                 directory_plugin: plugins[1].name().to_owned(),
                 // A connection that looks dead is blocked. So a person accepts it here, and the story goes on.
+                rotation: None,
                 accepted: flowswap_engine::ACCEPTABLE.map(str::to_owned).to_vec(),
                 begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
                 config: digest_config(&json!({ "provider": provider, "directory": directory })).unwrap(),

@@ -306,6 +306,7 @@ fn planned(name: &str) -> PlannedTenant {
         app_data: false,
         provider_plugin: "okta".to_owned(),
         directory_plugin: "rest".to_owned(),
+        rotation: None,
         verdict: Verdict::Ready,
         findings: Vec::new(),
         origins: None,

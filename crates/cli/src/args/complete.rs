@@ -18,7 +18,7 @@ use clap_complete::{
     env::Shells,
 };
 use flowswap_config::{Config, REST};
-use flowswap_engine::{EVIDENCE_RULES, RULES, TenantState, Verdict};
+use flowswap_engine::{TenantState, Verdict, all_rules};
 
 use super::{CONFIG_VARIABLE, Cli, USUAL_CONFIG};
 
@@ -76,7 +76,7 @@ pub(super) fn waves() -> ArgValueCompleter {
 /// Findings, each with what it means.
 pub(super) fn findings() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let rules = RULES.iter().chain(EVIDENCE_RULES);
+        let rules = all_rules();
         let fitting = rules.filter(|rule| begins_with(rule.id, current));
         fitting.map(|rule| CompletionCandidate::new(rule.id).help(Some(rule.about.into()))).collect()
     })

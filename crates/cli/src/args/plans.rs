@@ -1,10 +1,10 @@
 //! The arguments of the commands that make, show, and approve plans.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{Select, complete};
+use super::{Select, complete, values::parse_duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -16,6 +16,26 @@ pub(crate) struct PlanArgs {
     /// How to split the plan into waves.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Split::Configured)]
     pub(crate) split: Split,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    /// Replace files even if flowswap did not write them as a plan or a report.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Write the plan to this file; `-` means stdout. Without it, flowswap only shows the plan.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only tenants whose client secret is at least this old, such as `180d`.
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub(crate) older_than: Option<Duration>,
+    /// Delete this client secret first, if both places are taken. You cannot undo this.
+    #[arg(long, value_name = "ID")]
+    pub(crate) drop: Option<String>,
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Replace files even if flowswap did not write them as a plan or a report.

@@ -1,7 +1,7 @@
 //! `flowswap explain`: explains what a finding means and how to fix it.
 
 use flowswap_config::find_nearest;
-use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, RULES, Rule};
+use flowswap_engine::{ACCEPTABLE, EVIDENCE_RULES, ROTATION_RULES, RULES, Rule, all_rules};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,12 +44,12 @@ struct Page {
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
     let is_wanted = |rule: &&Rule| args.id.as_deref().is_none_or(|id| id == rule.id);
-    let seen = RULES.iter().filter(is_wanted).map(|rule| page(rule, Some(rule.verdict)));
+    let seen = RULES.iter().chain(ROTATION_RULES).filter(is_wanted).map(|rule| page(rule, Some(rule.verdict)));
     let checked = EVIDENCE_RULES.iter().filter(is_wanted).map(|rule| page(rule, None));
     let report = Report { findings: seen.chain(checked).collect() };
     if report.findings.is_empty() {
         let id = args.id.as_deref().unwrap_or_default();
-        let nearest = find_nearest(id, RULES.iter().chain(EVIDENCE_RULES).map(|rule| rule.id));
+        let nearest = find_nearest(id, all_rules().map(|rule| rule.id));
         let hint = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
         let failure = Failure::new(Exit::Usage, format!("there is no finding `{id}`"));
         return Err(failure.hint(hint.unwrap_or_else(|| "list all findings: flowswap explain".to_owned())));

@@ -40,6 +40,7 @@ mod request;
 mod resolve;
 mod resume;
 mod rollback;
+mod rotate;
 mod run_report;
 mod schema;
 mod secret;
@@ -86,6 +87,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure>
         Command::Check(select) => check::run(context, &select).await,
         Command::Detect(args) => detect::run(context, &args).await,
         Command::Plan(args) => plan::run(context, &args).await,
+        Command::Rotate(args) => rotate::run(context, &args).await,
         Command::Show(args) => show::run(context, &args).await,
         Command::Diff(args) => diff::run(context, &args),
         Command::Approve(args) => approve::run(context, &args).await,

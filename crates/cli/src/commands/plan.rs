@@ -1,6 +1,6 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flowswap_config::Config;
 use flowswap_engine::{
@@ -11,10 +11,10 @@ use flowswap_host::quoted;
 use flowswap_report::{PlanReport, ReportKind};
 use jiff::SignedDuration;
 
-use super::detect::exit_of;
+use super::{detect::exit_of, rotate};
 use crate::{
     approvals::people,
-    args::PlanArgs,
+    args::{PlanArgs, RotateArgs, Select, Split},
     context::{Context, SystemClock, keep_snapshot, write_logbook},
     display::{self, causes, text::text},
     exit::{Exit, Failure},
@@ -27,30 +27,62 @@ use crate::{
 };
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
+    let making = Making {
+        select: &args.select,
+        output: args.output.as_deref(),
+        reports: &args.reports.reports,
+        split: args.split,
+        force: args.force,
+        rotation: None,
+    };
+    make(context, &making).await
+}
+
+/// How a plan is made.
+pub(super) struct Making<'a> {
+    pub(super) select: &'a Select,
+    /// Where it goes, beside the terminal.
+    pub(super) output: Option<&'a Path>,
+    pub(super) reports: &'a [PathBuf],
+    pub(super) split: Split,
+    /// Whether files are replaced that flowswap did not write.
+    pub(super) force: bool,
+    /// What is rotated. `None` for a migration.
+    pub(super) rotation: Option<&'a RotateArgs>,
+}
+
+/// Makes a plan, shows it, and writes it.
+pub(super) async fn make(context: &Context, making: &Making<'_>) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
-    let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
-    let reports = ReportFiles::prepare(ReportKind::Plan, &args.reports.reports, args.output.as_deref(), args.force)?;
-    if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
+    let output = making.output.map(|path| Output::prepare(path, Kind::Plan, making.force)).transpose()?;
+    let reports = ReportFiles::prepare(ReportKind::Plan, making.reports, making.output, making.force)?;
+    if let (Some(path), true) = (making.output, output.as_ref().is_some_and(Output::is_file)) {
         refuse_plan_in_use(path, &ports.logbook)?;
     }
-    let (before, after) = args.select.split_by_look();
+    let (before, after) = making.select.split_by_look();
     let names = selection::select_configured(&config, &ports.logbook, &before).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
+    if let Some(args) = making.rotation {
+        rotate::prepare(&mut fleet.tenants, args, &ports.logbook).await?;
+    }
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, |tenant| async move { plan_tenant(&tenant, now).await }).await;
     context.fail_if_stopped()?;
     let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(plugin_defect)?;
     selection::keep_seen(&mut tenants, &after, |tenant| (&tenant.name, tenant.verdict, &tenant.findings))?;
+    if let Some(args) = making.rotation {
+        rotate::keep_old(&mut tenants, args, now, context.terminal);
+    }
     hold_back_shared_orgs(&mut tenants, &ports.logbook.busy_orgs());
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(ports);
     let not_after = now
         + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
     let plan = Plan::freeze(now, not_after, Some(context.actor()), fleet.pins, tenants).map_err(plugin_defect)?;
-    let plan = plan_in_waves(plan, &config, args.split)?;
-    match (&args.output, &output) {
+    let plan = plan_in_waves(plan, &config, making.split)?;
+    match (making.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {
             let each = context.terminal.verbose > 0;

@@ -242,6 +242,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         },
         // The plan that was rehearsed can be carried out for good.
         S::RolledBack if is_rehearsed && !is_outdated => Some(apply()),
+        // The previous client secret is deactivated, and still takes a place.
+        S::Retired if tenant.rotation.is_some() => Some(format!("flowswap finalize {name} --purge")),
         S::RolledBack => Some(plan_again(&[name])),
         // The plan expired, or something changed since it was made.
         S::Planned if is_outdated => match tenant.intent.as_ref().and_then(|intent| intent.newer_plan.as_ref()) {
@@ -258,6 +260,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
             // A wrong configuration is corrected after that, because a run keeps to the one that it began with.
             Direction::Forward if must_roll_back(name, tenant) => Some(format!("{} --accept-changes", rollback())),
+            // It was swapped before, and is confirmed once more.
+            Direction::Forward if tenant.state == S::Soaking && tenant.swapped_at.is_some() => Some(finalize()),
             Direction::Forward => Some(apply()),
             Direction::Back => Some(rollback()),
         },

@@ -1,7 +1,7 @@
 //! What a person must do for a tenant, and with which commands. A tenant that needs only time has no task.
 
 use flowswap_contract::EvidenceResult;
-use flowswap_engine::{EVIDENCE_RULES, Overview, Question, RULES, Refusal, Severity, TenantHistory, TenantState, Work};
+use flowswap_engine::{Overview, Question, Refusal, Severity, TenantHistory, TenantState, Work, all_rules};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -135,8 +135,7 @@ fn find_wrong(work: &Work) -> Option<String> {
     let looks = work.last_results.values().filter(|look| !look.passed).flat_map(|look| &look.evidence);
     let wrong = looks.filter(|seen| matches!(seen.result, EvidenceResult::Fail | EvidenceResult::Inconclusive));
     let mut wrong = wrong.filter_map(|seen| seen.rule.clone());
-    let rules = || EVIDENCE_RULES.iter().chain(RULES);
-    wrong.find(|id| rules().any(|rule| rule.id == *id && rule.severity == Severity::Error))
+    wrong.find(|id| all_rules().any(|rule| rule.id == *id && rule.severity == Severity::Error))
 }
 
 #[cfg(test)]

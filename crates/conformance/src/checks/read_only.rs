@@ -161,7 +161,7 @@ fn params(bench: &Bench, own: Inventory) -> PlanParams {
             Inventory::Directory(shown) => directory = shown,
         }
     }
-    PlanParams { tenant: bench.tenant.clone(), app_data: bench.world.app_data(), provider, directory }
+    PlanParams { tenant: bench.tenant.clone(), app_data: bench.world.app_data(), provider, directory, rotation: None }
 }
 
 /// Plans the tenant as the engine does, with a stand-in for the other side.
@@ -186,6 +186,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         app_data: bench.world.app_data(),
         provider_plugin: plugin(Role::Provider),
         directory_plugin: plugin(Role::Directory),
+        rotation: None,
         accepted: Vec::new(),
         begun: false,
         config: digest_config(&Value::Null).map_err(|error| Failure::new("digests", error.to_string()))?,
@@ -226,7 +227,7 @@ impl Backend for StandIn {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
         let reply = match call.op {
             Op::Detect => Ok(json!(self.inventory)),
-            Op::Plan => Ok(json!(PlanReply { steps: self.steps() })),
+            Op::Plan => Ok(json!(PlanReply { steps: self.steps(), rotation: false })),
             other => Err(contract::Error::new(ErrorKind::Unsupported, format!("no `{other}` here"))),
         };
         async move { reply }.boxed()

@@ -55,8 +55,8 @@ pub use runtime::Runtime;
 pub use url::encode;
 
 use crate::{
-    ApplyReply, Error, ErrorKind, Inventory, ObserveReply, Open, PlanParams, PluginHello, StepParams, StepProposal,
-    TestParams, TestReply,
+    ApplyReply, Error, ErrorKind, Inventory, ObserveReply, Open, PlanParams, PluginHello, Rotation, StepParams,
+    StepProposal, TestParams, TestReply,
 };
 
 /// One open session of a plugin, for one side of one tenant.
@@ -74,8 +74,19 @@ pub trait Plugin: Sized + 'static {
     /// Reads the current state of the side.
     async fn detect(&self, host: &Host) -> Result<Inventory, Error>;
 
-    /// Proposes steps. It is not async, because it must not ask for anything.
+    /// The same, with the client secrets of the service clients ([`DetectParams::secrets`](crate::DetectParams)). Only a provider
+    /// that can rotate them needs it.
+    async fn detect_with_secrets(&self, host: &Host) -> Result<Inventory, Error> {
+        self.detect(host).await
+    }
+
+    /// Proposes the steps of a migration. It is not async, because it must not ask for anything.
     fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error>;
+
+    /// Proposes the steps of a rotation.
+    fn plan_rotation(&self, _params: PlanParams, _rotation: Rotation) -> Result<Vec<StepProposal>, Error> {
+        Err(unsupported("rotation of client secrets"))
+    }
 
     /// Finds out whether a step was carried out.
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error>;

@@ -16,7 +16,10 @@ use super::{
     Host, Plugin,
     host::{Answers, Emitted, Outbox, RawReply},
 };
-use crate::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanReply, ToPlugin, decode::RawCall};
+use crate::{
+    Call, DetectParams, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanParams, PlanReply, ToPlugin,
+    decode::RawCall,
+};
 
 /// A plugin with its sessions and running calls. A plugin's own tests can use it without loading a library.
 pub struct Runtime<P> {
@@ -128,8 +131,21 @@ impl<P: Plugin> Runtime<P> {
 
 async fn perform<P: Plugin>(plugin: Rc<P>, host: Host, op: Op, params: Box<RawValue>) -> Result<Box<RawValue>, Error> {
     match op {
-        Op::Detect => encode(plugin.detect(&host).await?),
-        Op::Plan => encode(PlanReply { steps: plugin.plan(decode(&params)?)? }),
+        Op::Detect => encode(match decode::<Option<DetectParams>>(&params)? {
+            Some(DetectParams { secrets: true }) => plugin.detect_with_secrets(&host).await?,
+            _ => plugin.detect(&host).await?,
+        }),
+        Op::Plan => {
+            let mut params: PlanParams = decode(&params)?;
+            let rotation = params.rotation.take();
+            encode(PlanReply {
+                rotation: rotation.is_some(),
+                steps: match rotation {
+                    Some(rotation) => plugin.plan_rotation(params, rotation)?,
+                    None => plugin.plan(params)?,
+                },
+            })
+        }
         Op::Observe => encode(plugin.observe(&host, decode(&params)?).await?),
         Op::Apply => encode(plugin.apply(&host, decode(&params)?).await?),
         Op::Undo => encode(plugin.undo(&host, decode(&params)?).await?),

@@ -4,12 +4,14 @@ mod domain;
 mod evidence_rules;
 mod people;
 mod reconcile;
+mod rotation;
 mod rules;
 mod shared;
 mod times;
 
 use flowswap_contract::{
-    self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ScopeNeed, ServiceClient, Variant,
+    self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, Rotation, ScopeNeed, ServiceClient,
+    Variant,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
 pub use evidence_rules::EVIDENCE_RULES;
+pub use rotation::ROTATION_RULES;
+pub(crate) use rotation::assess_rotation;
 pub use rules::{ACCEPTABLE, RULES, Rule};
 use rules::{DIRECTORY_UNREADABLE, PROVIDER_UNREADABLE};
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
@@ -71,6 +75,11 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub fix: String,
+}
+
+/// Every rule there is, also those that only evidence matches.
+pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().chain(ROTATION_RULES).chain(EVIDENCE_RULES)
 }
 
 impl Inventories {
@@ -167,6 +176,8 @@ pub struct Facts<'a> {
     days_left: Option<i64>,
     now: Timestamp,
     warn_days: i64,
+    /// What is rotated. `None` for a migration.
+    rotation: Option<&'a Rotation>,
 }
 
 impl<'a> Facts<'a> {
@@ -181,6 +192,7 @@ impl<'a> Facts<'a> {
             days_left: None,
             now,
             warn_days,
+            rotation: None,
         };
         // What the directory itself shows takes precedence over the provider's log.
         let signed_in = directory

@@ -85,7 +85,8 @@ impl TenantHistory {
     /// The stored part of a plan that a run set out to carry out and did not start.
     pub fn intended_part(&self) -> Option<&Arc<PlanPart>> {
         let plan = self.intent.as_ref()?.plan.as_ref()?;
-        self.part.as_ref().filter(|part| part.plan == *plan && self.work.is_none() && !self.taken_back.contains(plan))
+        let part = self.part.as_ref().filter(|part| part.plan == *plan && !self.taken_back.contains(plan))?;
+        (self.work.is_none() || self.would_rotate(part)).then_some(part)
     }
 
     /// Adds that a run did nothing for the tenant.

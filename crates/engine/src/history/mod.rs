@@ -7,6 +7,7 @@ mod intent;
 mod overview;
 mod question;
 mod rehearsing;
+mod rotating;
 mod tenant;
 mod work;
 
@@ -16,6 +17,7 @@ use crate::Record;
 pub use intent::{Intent, NewerPlan, Refusal};
 pub use overview::Overview;
 pub use question::{Claim, Handover, Question};
+pub use rotating::Settled;
 pub use tenant::TenantHistory;
 pub use work::{DoneStep, Doubt, LastResult, SentRequest, Work};
 

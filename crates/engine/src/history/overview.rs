@@ -49,6 +49,9 @@ pub struct Overview {
     /// The digests of plans that were carried out and rolled back. They cannot be carried out again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub taken_back: BTreeSet<String>,
+    /// Which rotation of its client secret the current work is. `None` if the work is a migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u32>,
     /// The org of the current work: the provider's plugin, and the domain that the org shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<(String, String)>,
@@ -93,7 +96,7 @@ impl Overview {
     /// Whether a run that set out to do something has begun it. A run that was cut off may not have reached the tenant.
     pub fn has_begun(&self, intent: &Intent) -> bool {
         match intent.goal {
-            Goal::Swapped => self.plan.is_some(),
+            Goal::Swapped => self.plan.is_some() && (intent.plan.is_none() || intent.plan == self.plan),
             Goal::RolledBack => self.plan.is_none() || self.direction == Direction::Back,
             // It checks the swap again before it removes anything.
             Goal::Retired => self.state == TenantState::Running || self.phase >= Some(Phase::Retire),
@@ -143,6 +146,7 @@ impl TenantHistory {
             swapped_at: self.swapped_at,
             plan: work.map(|work| work.plan.clone()),
             taken_back: self.taken_back.clone(),
+            rotation: work.and_then(|work| Some(work.tenant.rotation.as_ref()?.number)),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),

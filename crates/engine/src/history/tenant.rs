@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     intent::{Intent, Refusal},
     question::{Claim, Handover, Question},
+    rotating::Settled,
     work::{DoneStep, LastResult, Work},
 };
 use crate::{
@@ -57,6 +58,10 @@ pub struct TenantHistory {
     pub work: Option<Arc<Work>>,
     /// The last work that was completely rolled back, until other work starts. What it made must stay gone.
     pub former: Option<Arc<Work>>,
+    /// The work that was done when the current rotation began. What it made is still in use.
+    pub settled: Option<Settled>,
+    /// How many rotations have begun.
+    pub rotations: u32,
     /// The part of a plan that was stored last.
     pub part: Option<Arc<PlanPart>>,
     /// What a run set out to do for it and has not ended.
@@ -95,6 +100,8 @@ impl TenantHistory {
             evidence: None,
             work: None,
             former: None,
+            settled: None,
+            rotations: 0,
             part: None,
             intent: None,
             refusal: None,
@@ -179,6 +186,12 @@ impl TenantHistory {
                 }
                 self.taken_up = None;
                 self.end_intent(*state, *interrupted);
+                if *state == TenantState::Finalized {
+                    self.settled = None;
+                }
+                if *state == TenantState::RolledBack && self.restore_settled(at) {
+                    return Ok(());
+                }
                 if matches!(state, TenantState::Soaking | TenantState::Stuck)
                     && let Some(step) = self.work.as_ref().and_then(|work| work.first_unconfirmed())
                 {
@@ -305,6 +318,9 @@ impl TenantHistory {
         tenant: Option<&Arc<PlannedTenant>>,
         plugins: &BTreeMap<String, PluginPin>,
     ) -> Result<(), String> {
+        if self.part.as_ref().is_some_and(|part| part.plan == plan && self.would_rotate(part)) {
+            self.settle();
+        }
         match &mut self.work {
             Some(work) if work.plan != plan => {
                 return Err(format!("plan {plan} starts while plan {} is not rolled back", work.plan));
@@ -320,6 +336,9 @@ impl TenantHistory {
                     (None, Some(part)) => (&part.tenant, if plugins.is_empty() { &part.plugins } else { plugins }),
                     (None, None) => return Err(format!("plan {plan} starts, but the journal has no part of it")),
                 };
+                if let Some(rotation) = &tenant.rotation {
+                    self.rotations = rotation.number;
+                }
                 self.work = Some(Arc::new(Work::new(plan, Arc::clone(tenant), plugins.clone())));
                 // The path that the person gave is shorter than the one that works in every folder.
                 if let Some(part) = part.filter(|_| self.planned.as_deref() != Some(plan)) {

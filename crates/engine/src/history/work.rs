@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Step, Values};
+use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Rotation, Step, Values};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub struct Work {
     pub org: Option<(String, String)>,
     /// The plugins that carried it out last.
     pub plugins: BTreeMap<String, PluginPin>,
+    /// The values that no step makes: the previous client secret of a rotation.
+    brought: Values,
     /// The steps that were carried out and not rolled back, in order.
     pub done: Vec<DoneStep>,
     /// The steps that changed something and were rolled back, in the order of their rollback.
@@ -118,6 +120,7 @@ impl Work {
             plan: plan.to_owned(),
             // Every record makes an overview, which names the org, and what was seen is packed.
             org: tenant.org(),
+            brought: brought(&tenant),
             tenant,
             plugins,
             done: Vec::new(),
@@ -143,7 +146,8 @@ impl Work {
         let given = steps
             .flat_map(|step| step.proposal.gives.iter().map(|name| Handle::of_step(&self.tenant.name, &step.id, name)));
         let intended = self.requests.iter().flat_map(|sent| sent.secrets.iter().cloned());
-        self.secrets.iter().cloned().chain(intended).chain(given).collect()
+        let brought = self.brought.values().filter_map(Handle::from_value);
+        self.secrets.iter().cloned().chain(intended).chain(given).chain(brought).collect()
     }
 
     /// Whether the step was carried out and not rolled back.
@@ -151,9 +155,9 @@ impl Work {
         self.done.iter().any(|done| done.id == step)
     }
 
-    /// The values that the done steps produced, by name.
+    /// The values that are there from the start, and that the done steps produced, by name.
     pub fn values(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.done.iter().flat_map(|done| done.outputs.iter())
+        self.brought.iter().chain(self.done.iter().flat_map(|done| done.outputs.iter()))
     }
 
     /// The values that a step needs, as far as they are known.
@@ -476,6 +480,11 @@ fn without_secrets(outputs: &Values) -> impl Iterator<Item = (&String, &Value)> 
 }
 
 /// Those of the values that a step needs.
+fn brought(tenant: &PlannedTenant) -> Values {
+    let previous = tenant.rotation.as_ref().and_then(|rotation| rotation.previous.as_ref());
+    previous.map(|handle| (Rotation::PREVIOUS_SECRET.to_owned(), handle.to_value())).into_iter().collect()
+}
+
 fn of_need<'a>(step: &Step, values: impl Iterator<Item = (&'a String, &'a Value)>) -> Values {
     owned(values.filter(|(name, _)| step.proposal.needs.contains(name)))
 }

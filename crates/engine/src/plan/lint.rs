@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Handle, Phase, Reversibility, Role, SentSecret, Step, Variant};
+use flowswap_contract::{Handle, Phase, Reversibility, Role, Rotation, SentSecret, Step, Variant};
 
 use super::{
     OfSides, Plan, PlanError, PlannedTenant, Seen,
@@ -138,7 +138,7 @@ fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
         defects.push("its rollback does not match its steps".to_owned());
     }
     defects.extend(lint_order(&tenant.steps));
-    defects.extend(lint_values(&tenant.steps));
+    defects.extend(lint_values(tenant));
     defects.extend(tenant.steps.iter().flat_map(lint_step));
     defects.extend(tenant.steps.iter().flat_map(|step| lint_queries(tenant, step)));
     defects.extend(lint_facts(tenant, seen));
@@ -197,14 +197,20 @@ fn lint_order(steps: &[Step]) -> Vec<String> {
     defects
 }
 
-fn lint_values(steps: &[Step]) -> Vec<String> {
+fn lint_values(tenant: &PlannedTenant) -> Vec<String> {
     let mut given = BTreeSet::new();
     let mut defects = Vec::new();
-    for step in steps {
-        for need in step.proposal.needs.iter().filter(|need| !given.contains(need)) {
+    if let Some(previous) = tenant.rotation.as_ref().and_then(|rotation| rotation.previous.as_ref()) {
+        given.insert(Rotation::PREVIOUS_SECRET);
+        if !previous.is_of(&tenant.name) {
+            defects.push(format!("its previous client secret `{previous}` is not one of its own"));
+        }
+    }
+    for step in &tenant.steps {
+        for need in step.proposal.needs.iter().filter(|need| !given.contains(need.as_str())) {
             defects.push(format!("step `{}` needs `{need}`, but no earlier step gives it", step.id));
         }
-        given.extend(&step.proposal.gives);
+        given.extend(step.proposal.gives.iter().map(String::as_str));
     }
     defects
 }

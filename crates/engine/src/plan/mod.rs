@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
 };
 
-use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Role, Step, Tokens};
+use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Role, Rotation, Step, Tokens};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{
@@ -86,6 +86,9 @@ pub struct PlannedTenant {
     pub provider_plugin: String,
     /// The name of the directory's plugin.
     pub directory_plugin: String,
+    /// The rotation of its client secret. Without it, the steps are those of a migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// Its verdict. Only a `ready` tenant has steps.
     pub verdict: Verdict,
     /// The rules that matched.
@@ -330,6 +333,9 @@ impl Seen {
         provider.needs.clear();
         for client in &mut provider.service_clients {
             client.tokens = Tokens::default();
+            if spec.rotation.is_none() {
+                client.secrets.clear();
+            }
         }
         sort(&mut provider);
         let directory = DirectoryInventory {
@@ -367,7 +373,10 @@ fn sort(provider: &mut ProviderInventory) {
         }
     }
     provider.legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
-    provider.service_clients.iter_mut().for_each(|client| client.scopes.sort_unstable());
+    for client in &mut provider.service_clients {
+        client.scopes.sort_unstable();
+        client.secrets.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
+    }
     provider.service_clients.sort_by(|a, b| a.id.cmp(&b.id));
     provider.lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
     provider.variants.iter_mut().for_each(|variant| variant.scopes.sort_unstable());

@@ -1,13 +1,13 @@
 //! The order of the steps that the plugins propose, and of their rollback.
 
-use flowswap_contract::{Phase, Role, Step, StepProposal};
+use flowswap_contract::{Phase, Role, Rotation, Step, StepProposal};
 
 use super::StepRollback;
 
 /// Orders the steps by phase, and within a phase as proposed. The directory comes first, so that the provider can see what the
 /// directory's check caused. A baseline that needs nothing comes before everything else, so that nothing has been made if it
-/// fails.
-pub(crate) fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
+/// fails. Each rotation of a tenant has step ids of its own, because the secrets of a step are kept under its id.
+pub(crate) fn order(mut proposals: Vec<(Role, StepProposal)>, rotation: Option<&Rotation>) -> Vec<Step> {
     proposals.sort_by_key(|(role, proposal)| (!is_first(proposal), proposal.phase, *role == Role::Provider));
     let mut steps: Vec<Step> = Vec::new();
     for (role, proposal) in proposals {
@@ -17,6 +17,7 @@ pub(crate) fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
             Phase::Test if role == Role::Provider => format!("{}-{role}", proposal.phase),
             phase => phase.to_string(),
         };
+        let id = rotation.map_or(id.clone(), |rotation| format!("rotation-{}-{id}", rotation.number));
         steps.push(Step { id, role, proposal });
     }
     steps

@@ -104,7 +104,7 @@ impl Runner {
         let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
         let history = recorder.history()?;
         let candidate = Candidate::new(&job.tenant.spec, job.basis(&history).map(|basis| &**basis.tenant));
-        let was_done = history.is_done_for(job.goal);
+        let was_done = job.work_of(&history).is_some() && history.is_done_for(job.goal);
         let skipped = if self.ports.stop.is_stopped() {
             Some(STOPPED.to_owned())
         } else {
@@ -151,7 +151,10 @@ impl Runner {
     }
 
     /// How the job ended, and the cause of a failure or a refusal that other tenants may share.
-    async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<(Outcome, Option<Cause>), JournalError> {
+    async fn run_job(&self, mut job: Job, recorder: Arc<Recorder>) -> Result<(Outcome, Option<Cause>), JournalError> {
+        // What is read of both sides is what the plan was made of.
+        let rotation = job.basis(&*recorder.history()?).and_then(|basis| basis.tenant.rotation.clone());
+        job.tenant.spec.rotation = rotation;
         if let Some((outcome, cause)) = self.refuse(&job, &*recorder.history()?).await {
             let outcome = match outcome {
                 // An inspection that was stopped says nothing about the tenant.
@@ -164,7 +167,7 @@ impl Runner {
         }
         let goal = job.goal;
         let history = recorder.history()?;
-        if history.has_nothing_left_for(goal) {
+        if job.work_of(&history).is_some() && history.has_nothing_left_for(goal) {
             return Ok((Outcome::Ended { state: history.state, reason: None }, None));
         }
         let is_recorded = history.intent.as_ref().is_some_and(|recorded| recorded.run == self.run);
@@ -237,7 +240,7 @@ pub const STOPPED: &str = "the run was stopped";
 /// The record of what a job is going to do. `None` if there is nothing to do, or if the journal does not allow it.
 fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     let goal = job.goal;
-    let work = history.work.as_ref();
+    let work = job.work_of(history);
     if work.is_some_and(|_| goal.is_reached(history.state))
         || refuse_by_history(job, history).is_some()
         || refuse_unapproved(job, history).is_some()

@@ -55,6 +55,9 @@ impl Progress<'_> {
         if let Some(end) = unconfirmed {
             return Err(end);
         }
+        if last == Phase::Retire && self.rotates() {
+            self.confirm_without_previous(&steps).await?;
+        }
         let reached = self.state_reached();
         if reached == TenantState::Finalized {
             // Baselines are no longer needed. Deleting their key makes the hashes of people meaningless.
@@ -63,6 +66,7 @@ impl Progress<'_> {
             for step in &baselines {
                 self.forget_secrets_of(step).await?;
             }
+            self.forget_settled().await?;
         }
         Ok(reached)
     }
@@ -77,6 +81,25 @@ impl Progress<'_> {
 
     fn is_done(&self, step: &Step) -> bool {
         self.work().is_ok_and(|work| work.is_done(&step.id))
+    }
+
+    /// Confirms the directory once more after the previous secret was deactivated: until then it may have used that one unnoticed.
+    async fn confirm_without_previous(&mut self, steps: &[Step]) -> Result<(), EarlyEnd> {
+        for step in steps.iter().filter(|step| step.proposal.phase == Phase::Confirm) {
+            if self.is_older_than_retirement(step)? {
+                self.take_step(step).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a confirmation is from before the previous secret was deactivated.
+    fn is_older_than_retirement(&self, confirm: &Step) -> Result<bool, EarlyEnd> {
+        let work = self.work()?;
+        let is_retirement = |id: &str| work.tenant.step(id).is_some_and(|step| step.proposal.phase == Phase::Retire);
+        let retired = work.done.iter().position(|done| is_retirement(&done.id));
+        let confirmed = work.done.iter().position(|done| done.id == confirm.id);
+        Ok(confirmed < retired)
     }
 
     /// Whether a check of an earlier run must run again before the next change. A receipt may have expired. Before the legacy

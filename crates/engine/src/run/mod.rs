@@ -113,11 +113,18 @@ impl Job {
     /// What the job carries out: the work that was started, or else its plan, or else the plan that an earlier run was to
     /// carry out.
     fn basis<'a>(&'a self, history: &'a TenantHistory) -> Option<Basis<'a>> {
-        if let Some(Work { plan, tenant, plugins, .. }) = history.work.as_deref() {
+        if let Some(Work { plan, tenant, plugins, .. }) = self.work_of(history).map(Arc::as_ref) {
             return Some(Basis { plan, tenant, plugins });
         }
         let PlanPart { plan, tenant, plugins, .. } = self.part.as_deref().or(history.part.as_deref())?;
         Some(Basis { plan, tenant, plugins })
+    }
+
+    /// The work that was started, if the job continues it. A rotation begins work of its own.
+    fn work_of<'a>(&self, history: &'a TenantHistory) -> Option<&'a Arc<Work>> {
+        let next = self.part.as_ref().or(history.intended_part()).filter(|_| self.goal == Goal::Swapped);
+        let begins = next.is_some_and(|part| history.would_rotate(part));
+        history.work.as_ref().filter(|_| !begins)
     }
 }
 

@@ -100,6 +100,12 @@ impl<'a> Progress<'a> {
         work.ok_or_else(|| EarlyEnd::Journal(JournalError::invalid("no work was started on the tenant")))
     }
 
+    /// Whether the work is a rotation. It removes no client: the client keeps an active secret, and a secret is deactivated, which can
+    /// be taken back, before it is deleted.
+    pub(super) fn rotates(&self) -> bool {
+        self.planned.rotation.is_some()
+    }
+
     /// The recorder, for those who act while the work goes on.
     pub(super) fn recorder(&self) -> Arc<Recorder> {
         Arc::clone(&self.recorder)
@@ -229,7 +235,8 @@ impl<'a> Progress<'a> {
         let inputs = work.map(|work| work.inputs(step)).unwrap_or_default();
         let attempts = work.map(|work| work.attempts(&step.id)).unwrap_or_default();
         let given_at = work.and_then(|work| work.given_at(step)).map(|at| at.to_string());
-        let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
+        let rotation = self.planned.rotation.as_ref().map(|rotation| rotation.number);
+        let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at, rotation };
         let params = match op {
             Op::Test => Json::encode(&TestParams { step: Some(params) }),
             _ => Json::encode(&params),
@@ -238,7 +245,10 @@ impl<'a> Progress<'a> {
             Op::Observe => seen_by(step),
             _ => step.role,
         };
-        let mode = Mode::of(op, Some(step));
+        let mode = match Mode::of(op, Some(step)) {
+            Mode::Remove if self.rotates() => Mode::Apply,
+            mode => mode,
+        };
         let recorder: &dyn Recording = &*self.recorder;
         let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
         self.tenant.call(role, BackendCall { op, mode, run: self.run, step: Some(&step.id), params, recorder }).await
@@ -286,6 +296,18 @@ impl<'a> Progress<'a> {
             handles.extend(held.values().filter_map(Handle::from_value));
         }
         self.forget(handles, not_forgotten).await
+    }
+
+    /// Deletes the secrets of the work from before a rotation that has come to its end: the provider has deleted the previous secret.
+    pub(super) async fn forget_settled(&mut self) -> Result<(), EarlyEnd> {
+        let settled = self.history()?.settled.as_ref().map(|settled| settled.work.secrets.clone()).unwrap_or_default();
+        let stuck = |error: SecretStoreError| {
+            EarlyEnd::InState(
+                TenantState::Retired,
+                format!("the rotation is done, but flowswap {}", with_hint(&error.into())),
+            )
+        };
+        self.forget(settled, stuck).await
     }
 
     async fn forget(

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Approval, Basis, Cause, Job, Outcome, Runner, cause::OwnWords, clocks, is_unanswered, with_hint};
 use crate::{
-    Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
+    Direction, Goal, Inventories, PlanPart, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::compare,
     planning::{Derivation, derive},
     short,
@@ -146,7 +146,7 @@ impl Runner {
             return Err(unread);
         }
         // Its own work that has changed nothing does not count: the plan was made before it.
-        let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
+        let spec = TenantSpec { begun: false, rotation: planned.rotation.clone(), ..job.tenant.spec.clone() };
         let derived = derive(&job.tenant, &spec, sides, now).await;
         if let Some(Err(changes)) = derived.seen.as_ref().map(|seen| before.compare(seen)) {
             return Err(with_advice(changes, begin_again(job, history)));
@@ -161,7 +161,7 @@ const ACCEPT_OR_UNDO: &str =
 
 /// How to go on with work that has changed nothing, if its plan cannot be used any more. `plan` alone refuses such a tenant.
 fn begin_again(job: &Job, history: &TenantHistory) -> Option<String> {
-    history.work.as_ref()?;
+    job.work_of(history)?;
     let accept = if config_changes(job, history).is_empty() { "" } else { " --accept-changes" };
     Some(format!("flowswap has changed nothing yet: run `flowswap rollback TENANT{accept}`, and plan the tenant again"))
 }
@@ -215,14 +215,14 @@ fn unreadable(sides: &Inventories, job: &Job, history: &TenantHistory) -> Option
 
 fn unread(role: Role, error: &contract::Error, job: &Job, history: &TenantHistory) -> Objection {
     let planned = job.basis(history).map(|basis| &**basis.tenant);
-    let own = OwnWords::of(&job.tenant.spec, planned, history.work.as_deref());
+    let own = OwnWords::of(&job.tenant.spec, planned, job.work_of(history).map(|work| &**work));
     let reasons = vec![format!("could not read the {role} again: {}", with_hint(error))];
     Objection { reasons, unread: Some(Cause::of_inspection(role, error, &own)) }
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.
 pub(super) fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
-    let (part, work) = (job.part.as_ref()?, history.work.as_ref()?);
+    let (part, work) = (job.part.as_ref()?, job.work_of(history)?);
     if work.plan == part.plan || !job.goal.is_reached(history.state) {
         return None;
     }
@@ -241,9 +241,17 @@ fn name_plan(digest: &str, path: Option<&String>) -> String {
 pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<String> {
     let forward = job.goal.direction() == Direction::Forward;
     let plan = job.part.as_ref().map(|part| &part.plan);
-    let why = match &history.work {
+    let why = match job.work_of(history) {
         Some(_) if forward && history.direction == Direction::Back => {
             "the tenant is being rolled back: finish the rollback first"
+        }
+        Some(work)
+            if job.part.as_ref().is_some_and(|part| part.tenant.rotation.is_some() && work.plan != part.plan) =>
+        {
+            return Some(format!(
+                "its client secret cannot be rotated while the tenant is {}: finish what was begun first",
+                history.state
+            ));
         }
         Some(work) if plan.is_some_and(|plan| work.plan != *plan) => {
             return Some(format!(
@@ -265,11 +273,23 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
                 name_of(job)
             ));
         }
+        None if job.part.as_ref().is_some_and(|part| is_another_rotation(part, history)) => {
+            return Some(format!(
+                "the tenant has changed since plan {} was made: plan the rotation again",
+                name_of(job)
+            ));
+        }
         None if plan.is_none() && job.goal != Goal::Swapped => "it is not migrated",
         None if plan.is_none() && history.intended_part().is_none() => "no plan is in progress: plan it first",
         None => return None,
     };
     Some(why.to_owned())
+}
+
+/// Whether another rotation has come between, or flowswap keeps another client secret than when the plan was made.
+fn is_another_rotation(part: &PlanPart, history: &TenantHistory) -> bool {
+    let planned = part.tenant.rotation.as_ref();
+    planned.is_some_and(|rotation| *rotation != history.next_rotation(rotation.drop.clone()))
 }
 
 /// Why a rehearsal does not allow the job, or why the job cannot be one.
@@ -291,7 +311,7 @@ fn refuse_by_rehearsal(job: &Job, history: &TenantHistory) -> Option<String> {
 
 /// Why people have not approved that the tenant is started, if so. Nobody has to approve anything else.
 pub(super) fn refuse_unapproved(job: &Job, history: &TenantHistory) -> Option<String> {
-    let starts = job.goal.direction() == Direction::Forward && history.work.is_none();
+    let starts = job.goal.direction() == Direction::Forward && job.work_of(history).is_none();
     match &job.approval {
         Approval::Missing(why) if starts => Some(why.clone()),
         _ => None,
@@ -315,7 +335,7 @@ fn refuse_by_begun_rollback(history: &TenantHistory) -> Option<String> {
 /// Refuses another build of a plugin, or another cage, unless the operator accepts it for work that was started: it may do
 /// something else than what the reviewer saw.
 fn refuse_by_plugins(job: &Job, history: &TenantHistory) -> Option<String> {
-    let is_started = history.work.is_some();
+    let is_started = job.work_of(history).is_some();
     let (name, before, now) = changed_plugin(job, history)?;
     match is_started {
         true if job.accept_changes => None,
@@ -369,7 +389,7 @@ fn describe(pin: Option<&PluginPin>) -> String {
 /// Whether a forward job has certainly changed nothing yet.
 fn is_untouched(job: &Job, history: &TenantHistory) -> bool {
     let touched = |work: &Work| work.doubt.is_some() || work.done.iter().any(|done| work.changes_something(&done.id));
-    job.goal.direction() == Direction::Forward && !history.work.as_ref().is_some_and(|work| touched(work))
+    job.goal.direction() == Direction::Forward && !job.work_of(history).is_some_and(|work| touched(work))
 }
 
 fn config_changes(job: &Job, history: &TenantHistory) -> Vec<String> {

@@ -64,7 +64,7 @@ pub(super) fn is_put_off(step: &Step, direction: Direction, error: &contract::Er
 impl Progress<'_> {
     /// Refuses a step that would remove a client in use.
     pub(super) async fn expect_unused(&self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
-        let Some(client) = removes(step, direction) else { return Ok(()) };
+        let Some(client) = removes(step, direction).filter(|_| !self.rotates()) else { return Ok(()) };
         let Some(swap) = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned() else {
             return self.expect_never_given(step, client);
         };

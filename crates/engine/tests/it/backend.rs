@@ -85,7 +85,7 @@ impl MemoryBackend {
             Op::Plan => propose(self.role, &call.params.decode().unwrap()).map(|mut steps| {
                 let proposed = self.world().proposed;
                 steps.retain(|step| proposed.is_none_or(|phases| phases.contains(&step.phase)));
-                json!(PlanReply { steps })
+                json!(PlanReply { steps, rotation: false })
             }),
             Op::Test => {
                 if fault == Some(Fault::LoseRequest) {

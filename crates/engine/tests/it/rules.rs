@@ -25,6 +25,7 @@ fn unreachable() -> contract::Error {
 fn service(sides: &mut Inventories, id: &str, variant: Variant) {
     let (type_key, name, scopes) = ("cie".to_owned(), "CIE".to_owned(), vec![]);
     let client = ServiceClient {
+        secrets: Vec::new(),
         tokens: Tokens::default(),
         id: id.to_owned(),
         type_key,

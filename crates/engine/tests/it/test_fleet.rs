@@ -171,6 +171,7 @@ pub(crate) fn spec(name: &str) -> TenantSpec {
         app_data: false,
         provider_plugin: "okta".to_owned(),
         directory_plugin: "rest".to_owned(),
+        rotation: None,
         accepted: Vec::new(),
         begun: false,
         config: digest_config(&json!({ "provider": { "domain": format!("{name}.okta.test") } })).unwrap(),

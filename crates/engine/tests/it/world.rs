@@ -162,6 +162,7 @@ impl World {
             assigned: None,
         };
         let clients = self.clients.keys().map(|id| ServiceClient {
+            secrets: Vec::new(),
             tokens: Tokens::default(),
             id: id.clone(),
             type_key: "cie".to_owned(),

@@ -115,6 +115,7 @@ pub(crate) fn planned(name: &str, shape: Shape) -> PlannedTenant {
             app_data: false,
             provider_plugin: "okta".to_owned(),
             directory_plugin: "rest".to_owned(),
+            rotation: None,
             accepted: Vec::new(),
             begun: false,
             config: digest_config(&config).unwrap(),

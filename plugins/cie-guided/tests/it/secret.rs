@@ -16,7 +16,9 @@ fn update(cie: &mut FakeCie, asked: &mut Vec<String>) -> Result<ApplyReply, Erro
     });
     let inputs = json!({"client_secret": {"$secret": "new-secret"}});
     let mut plugin = open(table());
-    let reply = plugin.call(cie, Op::Apply, step_params(Role::Directory, &proposal, inputs, json!({})));
+    let mut params = step_params(Role::Directory, &proposal, inputs, json!({}));
+    params["rotation"] = json!(1);
+    let reply = plugin.call(cie, Op::Apply, params);
     *asked = plugin.asked;
     reply
 }
@@ -73,12 +75,16 @@ fn a_lost_answer_has_an_unknown_effect_and_can_be_repeated() {
 }
 
 #[test]
-fn an_old_secret_cannot_be_restored() {
+fn the_previous_secret_is_given_back_if_flowswap_keeps_it() {
     let proposal = json!({
-        "phase": "swap", "title": "x", "by": "plugin", "reversibility": "attended",
+        "phase": "swap", "title": "x", "by": "plugin", "reversibility": "unattended",
         "payload": {"operation": "update-secret", "directory_id": "b7e3a1f4-2c9d-4e6b-8a05-d3f7c2e91b40"},
     });
-    let params = step_params(Role::Directory, &proposal, json!({}), json!({}));
-    let error = refused(open(table()).call::<ApplyReply>(&mut FakeCie::new(), Op::Undo, params));
-    assert_eq!(error.kind, ErrorKind::Unsupported);
+    let mut cie = FakeCie::new();
+    let inputs = json!({"client_secret": {"$secret": "new-secret"}, "previous_secret": {"$secret": "old-secret"}});
+    let mut params = step_params(Role::Directory, &proposal, inputs, json!({}));
+    params["rotation"] = json!(1);
+    let reply: ApplyReply = open(table()).call(&mut cie, Op::Undo, params).unwrap();
+    assert!(reply.operator.is_none(), "nobody has to do anything");
+    assert_eq!(cie.secret.as_deref(), Some("CANARY-old-secret"));
 }
