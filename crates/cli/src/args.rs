@@ -113,7 +113,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", env = "FLOWSWAP_LOG_FILE", hide_env_values = true)]
     pub(crate) log_file: Option<PathBuf>,
     /// Which results end the command with another code than 0 [default: person; for status, next, stuck, and evidence: never]
-    #[arg(long, global = true, value_enum, value_name = "WHAT")]
+    #[arg(long, global = true, value_enum, value_name = "WHAT", env = "FLOWSWAP_FAIL_ON", hide_env_values = true)]
     pub(crate) fail_on: Option<FailOn>,
     /// How to show progress on stderr.
     #[arg(

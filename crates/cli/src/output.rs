@@ -319,7 +319,7 @@ pub(crate) const NOT_A_PLAN: &str =
     "name the file that `flowswap plan -o` wrote, or write one: flowswap plan -o NEW.json";
 
 /// The hint about a plan that cannot be used. The file may be something else, so the hint suggests another name.
-pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan TENANT… -o NEW.json";
+pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan -o NEW.json";
 
 /// The text of a regular file; `None` for anything else.
 pub(crate) fn read_regular(path: &Path) -> Option<String> {

@@ -230,7 +230,7 @@ fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Repl
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
 }
 
-/// A failure of the server. For 5xx, the body of an org is Okta's E0000009 (internal error) or E0000010 (read-only).
+/// A failure of the server. The body of an org has Okta's own code for it (Okta error codes).
 fn refuse_with(request: &Request, status: u16) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if is_cie(&request.host()) {
@@ -238,6 +238,7 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
     }
     let (code, summary) = match status {
         StatusCode::SERVICE_UNAVAILABLE => ("E0000010", "Service is in read only mode."),
+        StatusCode::FORBIDDEN => ("E0000006", "You do not have permission to perform the requested action"),
         _ => ("E0000009", "Internal Server Error"),
     };
     let reply = Refusal::new(status, code, summary).into_reply("oaeFault", &request.base(), &request.path);

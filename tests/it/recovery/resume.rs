@@ -64,6 +64,33 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
     assert_eq!(lab.in_state("finalized"), ["acme", "globex"]);
 }
 
+/// A rollback for which the directory could not be read is still to come.
+#[test]
+fn nothing_else_takes_the_place_of_a_rollback_that_could_not_begin() {
+    let lab = swapped_lab();
+    lab.edit_config(|text| format!("{text}soak = \"48h\"\n"));
+    let path = format!("/v1/directories/{}", lab.sim.tenants()[0].directory_id);
+    let (host, kind) = ("*".to_owned(), FaultKind::Status { status: 503 });
+    lab.sim.add_fault(Fault { host, method: None, path, query: String::new(), kind, times: 0, skip: 0 });
+    let output = lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    assert!(output.stdout.contains("could not read the directory again: "), "{}", output.stdout);
+    assert!(lab.sim.faults()[0].fired > 0);
+    lab.sim.clear_faults();
+
+    let status = lab.run(&["status", "acme"]).expect(0).stdout;
+    assert!(status.contains("flowswap resume acme"), "{status}");
+    assert!(status.contains("acme: a rollback that began at "), "{status}");
+    assert!(!status.contains("can be finalized"), "{status}");
+    lab.edit_config(|text| text.replace("soak = \"48h\"\n", ""));
+    for args in [&["apply", "plan.json", "acme", "--yes"][..], &["finalize", "acme", "--yes"]] {
+        let refused = lab.run(args).expect(6);
+        let text = refused.stdout + &refused.stderr;
+        assert!(text.contains("continue it with `flowswap resume`, or give it up"), "{text}");
+    }
+    lab.run(&["resume", "acme", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+}
+
 /// A person who begins a rollback expects it to happen, also for tenants that it did not reach.
 #[test]
 fn nothing_else_takes_the_place_of_an_interrupted_rollback() {

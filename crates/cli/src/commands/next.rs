@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     standing, started,
     statement::Statement,
+    status::{self, Note},
     task::{self, Kind, Task},
 };
 use crate::{
@@ -89,7 +90,7 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
         };
         context.terminal.say(narrowed);
     }
-    context.terminal.report(&report, || text(&report))?;
+    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit)
 }
 
@@ -118,7 +119,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, task: Task, now: Timestamp
     }
 }
 
-fn text(report: &Report) -> Text {
+fn text(report: &Report, each: bool) -> Text {
     if report.tenants.is_empty() {
         return Text::default();
     }
@@ -141,10 +142,9 @@ fn text(report: &Report) -> Text {
     let mut text = table::render(["tenant", "to do", "step", "owner", "since", "deadline", "next"], rows);
     let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("any operator")));
     text += text!("\n{}\n", count(owners));
+    let reasons = report.tenants.iter().filter_map(|row| Some(Note::new(&row.name, text!("{}", row.reason.as_ref()?))));
+    text += status::fold(&reasons.collect::<Vec<_>>(), each);
     for row in &report.tenants {
-        if let Some(reason) = &row.reason {
-            text += times::of_tenant(&row.name, text!("{}: {}\n", row.name, reason));
-        }
         // A later confirmation takes the place of the ones before.
         if let Some(claim) = row.claims.last() {
             let said = times::of_tenant(&row.name, claim.show());

@@ -143,7 +143,7 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         terminal.say("the journal does not record this plan: it was not written to a file");
         return Ok(());
     }
-    // The plan is usable without the record; only `status` needs it.
+    // A plan without a record can only be carried out by its whole digest.
     match record_plan(context, config, path, plan).await {
         Ok(left) if left.is_empty() => {}
         Ok(left) => {
@@ -156,6 +156,8 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         Err(failure) => {
             let warning = paint(Tone::Care, "warning:");
             terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
+            terminal.say("so `flowswap apply` will refuse it; make the plan again once the journal can be written");
+            return Ok(());
         }
     }
     let path = quoted(path);

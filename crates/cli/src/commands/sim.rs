@@ -151,7 +151,8 @@ async fn mend(dir: &Path) -> Result<Exit, Failure> {
 async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result<Value, Failure> {
     let running = Running::read(dir).map_err(|error| {
         let doing = format!("read `{}`", dir.join(Running::FILE).display());
-        Failure::at(doing)(error).hint("pass `--dir` with the folder of a running `flowswap sim`")
+        let failure = Failure::at(doing)(error).hint("pass `--dir` with the folder of a running `flowswap sim`");
+        Failure { exit: Exit::Usage, ..failure }
     })?;
     let pattern = ADMIN_HOST.parse().map_err(Failure::at("address the simulator"))?;
     let network = Network {

@@ -80,6 +80,9 @@ struct Row {
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
+    if !config.state.is_dir() {
+        context.terminal.say(text!("there is no state in `{}` yet", config.state.display()));
+    }
     let mut known = logbook.overviews();
     let soak = Soak::of(&config);
     let at_work = at_work(context, &config).await;
@@ -177,7 +180,8 @@ pub(crate) fn plan_again(names: &[&str]) -> String {
     match names {
         [name] => format!("flowswap plan {name} -o {name}.json"),
         names if names.len() <= MANY => format!("flowswap plan {} -o NEW.json", names.join(" ")),
-        _ => "flowswap plan TENANT… -o NEW.json".to_owned(),
+        // All that are not begun, because nobody types so many names.
+        _ => "flowswap plan --state rolled-back,planned,unplanned -o NEW.json".to_owned(),
     }
 }
 
@@ -199,7 +203,7 @@ pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
 
 /// Whether `finalize` is what comes next, now or later.
 fn can_be_finalized(tenant: &Overview) -> bool {
-    tenant.state == TenantState::Swapped && tenant.rehearsal.is_none()
+    tenant.state == TenantState::Swapped && tenant.rehearsal.is_none() && !tenant.waits_for_rollback()
 }
 
 /// Whether a rehearsal is the last thing that was done for the tenant.
@@ -292,7 +296,7 @@ fn text(report: &Report, each: bool) -> Text {
 }
 
 /// Something else to say about a tenant.
-struct Note<'a> {
+pub(super) struct Note<'a> {
     name: &'a str,
     text: Text,
     /// What it says of many tenants at once: the same without the time of each.
@@ -301,8 +305,15 @@ struct Note<'a> {
     from: Option<Timestamp>,
 }
 
+impl<'a> Note<'a> {
+    /// A note that says the same of many tenants.
+    pub(super) fn new(name: &'a str, text: Text) -> Self {
+        Self { name, of_many: text.clone(), text, from: None }
+    }
+}
+
 fn notes(row: &Row) -> Vec<Note<'_>> {
-    let note = |text: Text| Note { name: &row.name, of_many: text.clone(), text, from: None };
+    let note = |text: Text| Note::new(&row.name, text);
     let mut notes: Vec<Note<'_>> = row.reason.iter().map(|reason| note(text!("{}", reason))).collect();
     notes.extend(row.finalize_from.map(|from| {
         let of_many = text!("can be finalized later (`soak` in `[run]`)");
@@ -331,7 +342,7 @@ fn notes(row: &Row) -> Vec<Note<'_>> {
 }
 
 /// A line for each note, or one for many tenants with the same note. With `each`, always a line for each.
-fn fold(notes: &[Note<'_>], each: bool) -> Text {
+pub(super) fn fold(notes: &[Note<'_>], each: bool) -> Text {
     let groups = causes::group(0..notes.len(), |index| {
         let note = &notes[*index];
         (note.of_many.as_str().to_owned(), vec![note.name])

@@ -129,7 +129,13 @@ impl<'a> Pool<'a> {
     /// The error about a name that no tenant here has.
     fn refuse(&self, name: &str, place: &str) -> Failure {
         let nearest = find_nearest(name, self.candidates.iter().map(|candidate| candidate.name));
-        let hint = nearest.map_or_else(|| self.list.clone(), |nearest| format!("did you mean `{nearest}`?"));
+        let hint = match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if Path::new(name).is_file() => {
+                format!("`{name}` is a file, and this takes the names of tenants; {}", self.list)
+            }
+            None => self.list.clone(),
+        };
         Failure::new(Exit::Usage, format!("{place}{} `{name}`", self.of)).hint(hint)
     }
 }

@@ -92,7 +92,8 @@ impl TenantHistory {
     /// Adds that a run did nothing for the tenant.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         if let Some(intent) = self.intent.as_mut().filter(|intent| intent.goal == refusal.goal) {
-            intent.is_refused = !refusal.is_skipped;
+            // A rollback that a side could not be read for is still to come: the person who asked for it expects it to happen.
+            intent.is_refused = !(refusal.is_skipped || refusal.is_unread && refusal.goal == Goal::RolledBack);
         }
         self.refusal = Some(refusal);
     }

@@ -8,6 +8,7 @@ mod overview;
 mod question;
 mod rehearsing;
 mod rotating;
+mod settled;
 mod tenant;
 mod work;
 
@@ -17,7 +18,7 @@ use crate::Record;
 pub use intent::{Intent, NewerPlan, Refusal};
 pub use overview::Overview;
 pub use question::{Claim, Handover, Question};
-pub use rotating::Settled;
+pub use settled::Settled;
 pub use tenant::TenantHistory;
 pub use work::{DoneStep, Doubt, LastResult, SentRequest, Work};
 

@@ -1,26 +1,11 @@
 //! Rotations of the client secret: work of its own that begins when the work before it is done. A rotation that is rolled back gives
 //! way to that work again.
 
-use std::sync::Arc;
-
 use flowswap_contract::{Handle, Phase, Rotation};
 use jiff::Timestamp;
 
-use super::{TenantHistory, work::Work};
+use super::{TenantHistory, settled::Settled, work::Work};
 use crate::{Direction, PlanPart, TenantState};
-
-/// The work that was done when a rotation began.
-#[derive(Debug, Clone)]
-pub struct Settled {
-    /// The work.
-    pub work: Arc<Work>,
-    /// The state of the tenant.
-    pub state: TenantState,
-    /// Its last step.
-    step: Option<String>,
-    /// Since when its swap is done and confirmed.
-    swapped_at: Option<Timestamp>,
-}
 
 impl TenantHistory {
     /// The next rotation of the tenant. `drop` is the id of a client secret that is deleted first.

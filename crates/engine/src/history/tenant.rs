@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     intent::{Intent, Refusal},
     question::{Claim, Handover, Question},
-    rotating::Settled,
+    settled::Settled,
     work::{DoneStep, LastResult, Work},
 };
 use crate::{

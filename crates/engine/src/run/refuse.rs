@@ -268,8 +268,8 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         }
         None if plan.is_some_and(|plan| !job.digest_given && !history.noted_plans.contains(plan)) => {
             return Some(format!(
-                "this state folder does not know plan {}: it was made with another state folder, or somebody \
-                 changed it; if you have reviewed it, pass its whole digest with `--digest`",
+                "this state folder does not know plan {}: it was made with another state folder or while a run was at \
+                 work, or somebody changed it; if you have reviewed it, pass its whole digest with `--digest`",
                 name_of(job)
             ));
         }

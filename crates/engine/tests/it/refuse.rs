@@ -351,6 +351,11 @@ async fn a_rollback_begins_only_if_the_directory_answers() {
             let reason = "could not read the directory again: not now. To fix this: look at it".to_owned();
             assert_eq!(outcome, Outcome::Unread { reason }, "{kind:?}");
             assert_eq!((fleet.history().tenant("acme").unwrap().state, fleet.views()), (S::Swapped, before));
+            // The person who asked for it expects it to happen.
+            for goal in [Goal::Swapped, Goal::Retired, Goal::Purged] {
+                let Outcome::Refused { changes } = fleet.run(goal).await.remove(0).1 else { panic!("{goal:?}") };
+                assert!(changes[0].starts_with("a rollback that began at "), "{changes:?}");
+            }
             fleet.reach(Goal::RolledBack, S::RolledBack).await;
         } else {
             assert_eq!(outcome, Outcome::Ended { state: S::RolledBack, reason: None }, "{kind:?}");
