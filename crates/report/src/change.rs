@@ -41,7 +41,9 @@ impl Change {
         let Seen { provider, directory, .. } = seen?;
         let is_used = |id: &str| directory.client_id.as_deref() == Some(id);
         let legacy = provider.legacy_clients.iter().find(|client| is_used(&client.client_id));
-        let before = legacy.map(|client| client.scopes.clone()).unwrap_or_default();
+        let service = provider.service_clients.iter().find(|client| is_used(&client.id));
+        let before = legacy.map(|client| &client.scopes).or(service.map(|client| &client.scopes));
+        let before = before.cloned().unwrap_or_default();
         Some(Self::between(
             Side { flow: directory.flow.to_string(), scopes: before },
             Side { flow: Flow::ClientCredentials.to_string(), scopes: after },

@@ -31,6 +31,14 @@ impl OwnWords {
                 words.extend([client.id.as_str(), &client.client_id, &client.label].into_iter().zip(kinds));
             }
             words.extend(provider.service_clients.iter().map(|client| (client.id.as_str(), "integration")));
+            for client in &provider.service_clients {
+                // Which of them is replaced, and which is dropped, must stay different.
+                let kinds = match client.secrets.len() {
+                    1 => ["client secret", ""],
+                    _ => ["older client secret", "newer client secret"],
+                };
+                words.extend(client.secrets.iter().map(|secret| secret.id.as_str()).zip(kinds));
+            }
         }
         Self::new(words)
     }

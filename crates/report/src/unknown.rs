@@ -21,7 +21,7 @@ pub struct Unknown {
 /// Something that a reviewer should know, and whether it is true of a tenant.
 type Doubtful = (&'static str, fn(&PlannedTenant, &Seen) -> bool);
 
-const DOUBTFUL: [Doubtful; 5] = [
+const DOUBTFUL: [Doubtful; 6] = [
     (
         "Nobody knows when the connection stops working, because the directory does not show the last sign-in.",
         |_, seen| is_undated(seen),
@@ -40,8 +40,14 @@ const DOUBTFUL: [Doubtful; 5] = [
     (
         "The type of the new integration comes from the configuration. No integration in the org shows it.",
         |tenant, seen| {
-            !tenant.steps.is_empty() && seen.provider.variants.iter().any(|variant| variant.source == "config")
+            let creates = !tenant.steps.is_empty() && tenant.rotation.is_none();
+            creates && seen.provider.variants.iter().any(|variant| variant.source == "config")
         },
+    ),
+    (
+        "While both client secrets are active, nothing shows which one the directory uses. That shows once the previous one is \
+         inactive.",
+        |tenant, _| !tenant.steps.is_empty() && tenant.rotation.is_some(),
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! `flowswap finalize`: retires the legacy client of migrated tenants; with `--purge`, deletes it.
 
 use flowswap_contract::{Phase, Step};
-use flowswap_engine::{Clock, Direction, Goal, TenantHistory, TenantState, Work};
+use flowswap_engine::{Clock, Direction, Goal, Logbook, TenantHistory, TenantState, Work};
 
 use super::{
     started::{self, RunPurpose},
@@ -61,12 +61,13 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     let what = causes::show_alike(&steps, context.terminal.verbose > 0, |names| text!("{}:\n", names));
     let tenants = display::tenants(names.len());
+    let clients = describe_removed(&logbook, &names);
     let question = match goal {
         Goal::Purged => {
-            let question = format!("Delete the legacy clients of {tenants}? This is irreversible.");
+            let question = format!("Delete the {clients} of {tenants}? This is irreversible.");
             Question::about(names.len(), question).irreversible(names.len())
         }
-        _ => Question::about(names.len(), format!("Retire the legacy clients of {tenants}?")),
+        _ => Question::about(names.len(), format!("Retire the {clients} of {tenants}?")),
     };
     question.ask(context, &what.trim_end(), args.started.yes).await?;
 
@@ -79,6 +80,16 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     context.terminal.say(text!("left out: {}", left_out.describe(phase)));
     Ok(started::worst(exit, Exit::NeedsPerson))
+}
+
+/// What the tenants used before: a migration replaces a client, and a rotation a client secret.
+fn describe_removed(logbook: &Logbook, names: &[String]) -> &'static str {
+    let rotates = |name: &String| logbook.overview(name).is_some_and(|tenant| tenant.rotation.is_some());
+    match names.iter().filter(|name| rotates(name)).count() {
+        0 => "legacy clients",
+        all if all == names.len() => "previous client secrets",
+        _ => "legacy clients and previous client secrets",
+    }
 }
 
 /// The tenants of a selection that are on their way, but for which it is too early.
@@ -117,13 +128,14 @@ fn describe_not_ready(tenants: &[(String, TenantHistory)], phase: Phase) -> Text
     text!("{}; {} cannot {}; for the next command, run `flowswap status`", states, they, what)
 }
 
-/// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the
-/// state.
+/// Whether the phase is the next changing phase, or a run completed it, and was interrupted before it recorded the state, or must
+/// confirm the directory once more.
 fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check());
     let ahead = changing.clone().filter(|step| !work.is_done(&step.id)).map(|step| step.proposal.phase).min();
     let reached = changing.filter(|step| work.is_done(&step.id)).map(|step| step.proposal.phase).max();
-    ahead == Some(phase) || (tenant.state == TenantState::Running && reached == Some(phase))
+    ahead == Some(phase)
+        || (matches!(tenant.state, TenantState::Running | TenantState::Soaking) && reached == Some(phase))
 }
 
 /// Whether the phase is due and the tenant's state allows it. A finalize that failed, is stuck, or was interrupted may

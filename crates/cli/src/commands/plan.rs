@@ -74,6 +74,10 @@ pub(super) async fn make(context: &Context, making: &Making<'_>) -> Result<Exit,
     selection::keep_seen(&mut tenants, &after, |tenant| (&tenant.name, tenant.verdict, &tenant.findings))?;
     if let Some(args) = making.rotation {
         rotate::keep_old(&mut tenants, args, now, context.terminal);
+        if tenants.is_empty() {
+            context.terminal.say("no tenant is left, so there is nothing to plan");
+            return Ok(Exit::Done);
+        }
     }
     hold_back_shared_orgs(&mut tenants, &ports.logbook.busy_orgs());
     // A reader that stays open would keep the writer from tidying up the journal's files.

@@ -62,6 +62,9 @@ struct Row {
     /// What a run that was interrupted or stopped should have done. A run that is still working has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<Intent>,
+    /// Which rotation of its client secret the current work is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<u32>,
     /// The run that should have done this was to roll the tenant back, and did not reach it.
     #[serde(skip)]
     waits_for_rollback: bool,
@@ -145,6 +148,7 @@ impl Row {
                 .flatten()
                 .or(tenant.reason)
                 .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
+            rotation: tenant.rotation,
             waits_for_rollback,
             finalize_from,
             intent: tenant.intent,
@@ -334,7 +338,10 @@ fn notes(row: &Row) -> Vec<Note<'_>> {
     }
     if row.state == TenantState::Retired && row.configured {
         let purge = |name: &str| full_command::of(format!("flowswap finalize {name} --purge"));
-        let note_of = |name| text!("done; to delete the legacy client as well, irreversibly: {}", purge(name));
+        let note_of = |name| match row.rotation {
+            None => text!("done; to delete the legacy client as well, irreversibly: {}", purge(name)),
+            Some(_) => text!("the previous client secret is inactive; to delete it, irreversibly: {}", purge(name)),
+        };
         notes.push(Note { of_many: note_of("TENANT…"), ..note(note_of(&row.name)) });
     }
     notes.extend(row.way_out.as_ref().map(|way_out| note(text!("or keep the new client: {}", way_out))));
