@@ -1,0 +1,141 @@
+//! Sends requests to one Vault, each once: a login, and the reading of a secret.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flowswap_config::VaultField;
+use flowswap_engine::Secret;
+use flowswap_host::{Connect, HttpService, NearbyError, connect_nearby};
+use http::{HeaderValue, Method as Verb, Request, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{
+    answer::{Answer, Lease},
+    error::{Method, VaultError},
+};
+
+/// What a path may have besides letters and digits (RFC 3986 §3.3).
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A connection to Vault.
+pub(super) struct Client {
+    pub(super) address: String,
+    pub(super) namespace: Option<String>,
+    service: HttpService,
+    timeout: Duration,
+}
+
+/// A token that opens secrets.
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    /// Where it is from, for messages.
+    pub(super) from: String,
+}
+
+impl Client {
+    pub(super) fn new(
+        connect: &dyn Connect,
+        address: String,
+        namespace: Option<String>,
+        timeout: Duration,
+    ) -> Result<Self, VaultError> {
+        let uri: Uri = address.parse().map_err(|_| VaultError::Address)?;
+        let service = connect_nearby(connect, &uri).map_err(|error| match error {
+            NearbyError::Url => VaultError::Address,
+            NearbyError::Network(error) => VaultError::Network(error),
+        })?;
+        Ok(Self { address, namespace, service, timeout })
+    }
+
+    /// Logs in. The members of the body are secrets, or name a role.
+    pub(super) async fn log_in(
+        &self,
+        method: Method,
+        mount: &str,
+        body: [(&str, &Secret); 2],
+    ) -> Result<(Secret, Lease), VaultError> {
+        let members: serde_json::Map<String, Value> =
+            body.iter().map(|(key, value)| ((*key).to_owned(), value.expose().into())).collect();
+        let sent = Bytes::from(Value::Object(members).to_string());
+        let answer = self.send(Verb::POST, &format!("auth/{mount}/login"), None, sent).await?;
+        let mount = mount.to_owned();
+        match answer.status {
+            200 => answer.token().ok_or(VaultError::SecondFactor { mount }),
+            404 => Err(VaultError::NoLogin { mount }),
+            // Only a method of logging in needs no token.
+            400 | 403 if answer.mentions("missing client token") => Err(VaultError::NoLogin { mount }),
+            400 | 403 | 500 => {
+                Err(VaultError::LoginRefused { mount, said: answer.said(&body.map(|(_, value)| value)), method })
+            }
+            _ => Err(self.describe(&answer, &body.map(|(_, value)| value))),
+        }
+    }
+
+    /// Reads a field of a secret.
+    pub(super) async fn read(&self, token: &Token, wanted: &VaultField) -> Result<Secret, VaultError> {
+        let answer = self.get(token, &wanted.path).await?;
+        match answer.status {
+            200 => answer.field(wanted),
+            403 => Err(self.why_forbidden(token, wanted).await?),
+            404 => Err(answer.why_nothing(&wanted.path)),
+            _ => Err(self.describe(&answer, &[&token.secret])),
+        }
+    }
+
+    /// Vault answers a wrong token and a path that no policy allows alike. Every token may look itself up, so that shows which it is.
+    async fn why_forbidden(&self, token: &Token, wanted: &VaultField) -> Result<VaultError, VaultError> {
+        let looked_up = self.get(token, "auth/token/lookup-self").await?;
+        let from = token.from.clone();
+        Ok(match looked_up.status {
+            200 => VaultError::Forbidden { path: wanted.path.clone(), token: from },
+            403 => VaultError::TokenRefused { token: from },
+            _ => self.describe(&looked_up, &[&token.secret]),
+        })
+    }
+
+    async fn get(&self, token: &Token, path: &str) -> Result<Answer, VaultError> {
+        self.send(Verb::GET, path, Some(token), Bytes::new()).await
+    }
+
+    async fn send(&self, verb: Verb, path: &str, token: Option<&Token>, body: Bytes) -> Result<Answer, VaultError> {
+        let url = format!("{}/v1/{}", self.address, utf8_percent_encode(path, IN_PATH));
+        let mut request = Request::builder()
+            .method(verb)
+            .uri(url)
+            // Agents of Vault can require it, because no browser sends it.
+            .header("x-vault-request", "true")
+            .header(header::USER_AGENT, concat!("flowswap/", env!("CARGO_PKG_VERSION")));
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(namespace) = &self.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        if let Some(token) = token {
+            let garbled = |_| VaultError::Garbled { what: "the token" };
+            let mut value = HeaderValue::from_str(token.secret.expose()).map_err(garbled)?;
+            value.set_sensitive(true);
+            request = request.header("x-vault-token", value);
+        }
+        // Only a namespace of the environment was not checked before.
+        let request = request.body(body).map_err(|_| VaultError::Variable("VAULT_NAMESPACE"))?;
+        let sending = tokio::time::timeout(self.timeout, self.service.clone().oneshot(request));
+        let address = self.address.clone();
+        let Ok(answer) = sending.await else {
+            return Err(VaultError::TimedOut { address, seconds: self.timeout.as_secs() });
+        };
+        Answer::read(&self.address, answer.map_err(|source| VaultError::Unreachable { address, source })?)
+    }
+
+    /// What an answer means that can come at any time.
+    fn describe(&self, answer: &Answer, secrets: &[&Secret]) -> VaultError {
+        let address = self.address.clone();
+        match answer.status {
+            503 if answer.mentions("sealed") => VaultError::Sealed { address },
+            429 => VaultError::Busy { address },
+            status => VaultError::Failed { address, status, said: answer.said(secrets) },
+        }
+    }
+}
