@@ -23,7 +23,7 @@ const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 pub struct Vault {
     /// Its origin, such as `https://vault.example.com:8200`. `None` if a variable says it.
     pub address: Option<String>,
-    /// The namespace in which all paths are. `None` if a variable says it, or if there is none.
+    /// The namespace in which all paths are. `None` if a variable says it, or if Vault has no namespaces.
     pub namespace: Option<String>,
     /// How to log in.
     pub login: VaultLogin,
@@ -114,13 +114,14 @@ impl Reader {
             return None;
         };
         let mount = match table.get("mount") {
-            Some(mount) => self.read_place("mount", mount)?,
-            None => method.to_string(),
+            Some(mount) => self.read_place("mount", mount),
+            None => Some(method.to_string()),
         };
         if **method == *"kubernetes" {
             self.check_keys(table, &["mount", "role", "jwt"], "`kubernetes`");
             let jwt = self.path(table, "jwt").unwrap_or_else(|| SERVICE_ACCOUNT_TOKEN.into());
-            return Some(VaultLogin::Kubernetes { mount, role: self.required(table, login, "role")?, jwt });
+            let role = self.required(table, login, "role");
+            return Some(VaultLogin::Kubernetes { mount: mount?, role: role?, jwt });
         }
         self.check_keys(table, &["mount", "role_id", "secret_id"], "`approle`");
         let role_id = self.required(table, login, "role_id");
@@ -129,7 +130,7 @@ impl Reader {
             return None;
         };
         let secret_id = self.read_own_secret("secret_id", secret_id);
-        Some(VaultLogin::AppRole { mount, role_id: role_id?, secret_id: secret_id? })
+        Some(VaultLogin::AppRole { mount: mount?, role_id: role_id?, secret_id: secret_id? })
     }
 
     /// A reference to a secret that Vault itself needs, and that so cannot be in Vault.

@@ -1,5 +1,5 @@
 //! What an answer of Vault means. Only answers in the form that Vault gives them count: a proxy or a portal must not decide what a
-//! secret is, or that there is none.
+//! secret is, or that it does not exist.
 
 use bytes::Bytes;
 use flowswap_config::VaultField;
