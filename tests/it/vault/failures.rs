@@ -101,7 +101,12 @@ fn a_refusal_says_who_was_refused() {
             "approle = { role_id = \"flowswap\", secret_id = { file = \"secret-id\" }, mount = \"other\" }",
             |_, _| {},
         ),
+        check(
+            "approle = { role_id = \"flowswap\", secret_id = { file = \"secret-id\" }, mount = \"older\" }",
+            |_, _| {},
+        ),
         check("approle = { role_id = \"flowswap\", secret_id = { file = \"secret-id\" }, mount = \"mfa\" }", |_, _| {}),
+        check(token, |lab, _| lab.edit_config(|text| format!("{text}namespace = \"nowhere\"\n"))),
         check(token, |lab, vault| {
             lab.edit_config(|text| text.replace(&format!("address = \"{}\"\n", vault.url()), ""))
         }),
@@ -118,13 +123,17 @@ fn a_refusal_says_who_was_refused() {
     Vault refused the login at `auth/approle`: invalid role or secret ID [secret]
       hint: check `role_id` and `secret_id` under `[vault]`; a secret ID can expire or be used up
     Vault refused the login at `auth/k8s/emea`: service account name not authorized
-      hint: check `role` under `[vault]`, and that the role is bound to this service account and its namespace
+      hint: check `role` and `mount` under `[vault]`, and that the role is bound to this service account
     failed to get the token of the service account for Vault: failed to read the secret file `no-such-file`: No such file or directory (os error 2)
       hint: run flowswap in a pod with a service account, or name the file of its token with `jwt`
     Vault has no login at `auth/other`
       hint: name where the method is mounted with `mount`, and check `namespace` under `[vault]`
+    Vault has no login at `auth/older`
+      hint: name where the method is mounted with `mount`, and check `namespace` under `[vault]`
     Vault wants a second factor for the login at `auth/mfa`
       hint: use a login without a second factor
+    Vault has no namespace `nowhere`
+      hint: check `namespace` under `[vault]`, or the environment variable VAULT_NAMESPACE
     a secret is in Vault, but nothing says where Vault is
       hint: set `address` under `[vault]`, or the environment variable VAULT_ADDR
     ");

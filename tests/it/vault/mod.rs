@@ -1,6 +1,7 @@
 //! Secrets that are in HashiCorp Vault or OpenBao: each login, each failure with its message, and no trace of a secret.
 
 mod failures;
+mod real;
 mod server;
 
 use std::{fs, process::Command};
@@ -31,11 +32,15 @@ const LOGINS: [(&str, &str, &[&str]); 3] = [
 
 /// Lets the lab log in to Vault in this way.
 fn log_in_with(lab: &Lab, vault: &Vault, auth: &str) {
+    log_in_at(lab, &vault.url(), auth);
+}
+
+fn log_in_at(lab: &Lab, url: &str, auth: &str) {
     write_private(lab, "secret-id", &format!("{SECRET_ID}\n"));
     write_private(lab, "jwt", JWT);
     // The token of a service account is readable by all users of its pod.
     fs::set_permissions(lab.path("jwt"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    lab.edit_config(|text| format!("{text}\n[vault]\naddress = \"{}\"\nauth = {{ {auth} }}\n", vault.url()));
+    lab.edit_config(|text| format!("{text}\n[vault]\naddress = \"{url}\"\nauth = {{ {auth} }}\n"));
 }
 
 /// A command with the token in its variable.

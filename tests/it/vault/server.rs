@@ -1,5 +1,5 @@
-//! A Vault on this machine, as HashiCorp's documentation of the HTTP API describes it. It refuses every request that flowswap has no
-//! reason to send.
+//! A Vault on this machine, as HashiCorp's documentation of the HTTP API describes it, and as OpenBao answers (`real.rs`). It refuses
+//! every request that flowswap has no reason to send.
 
 use std::{
     collections::BTreeMap,
@@ -212,16 +212,17 @@ impl Inside {
             ("POST", path) => {
                 assert_eq!((header("x-vault-token"), header("content-type")), (None, Some("application/json")));
                 let body: Value = serde_json::from_slice(&asked.body).unwrap();
-                if is_there { log_in(path, &body) } else { (400, refusal(&["missing client token"])) }
+                if is_there { log_in(path, &body) } else { (404, refusal(&["namespace not found"])) }
             }
             ("GET", path) => {
                 assert!(asked.body.is_empty() && header("content-type").is_none());
                 let token = header("x-vault-token").unwrap();
                 match token {
-                    TOKEN if is_there => self.read(path),
+                    _ if !is_there => (404, refusal(&["namespace not found"])),
+                    TOKEN => self.read(path),
                     "hvs.narrow" if path == "auth/token/lookup-self" => (200, result(&json!({ "ttl": 3600 }))),
                     "hvs.narrow" => (403, refusal(&["1 error occurred:\n\t* permission denied\n\n"])),
-                    _ => (403, refusal(&["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"])),
+                    _ => (403, refusal(&["permission denied"])),
                 }
             }
             _ => panic!("{}", asked.line),
@@ -263,7 +264,9 @@ fn log_in(path: &str, body: &Value) -> (u16, Value) {
         }
         "auth/k8s/emea/login" => return (403, refusal(&["service account name not authorized"])),
         "auth/mfa/login" => false,
-        _ => return (400, refusal(&["missing client token"])),
+        // Older versions of Vault answer otherwise.
+        "auth/older/login" => return (400, refusal(&["missing client token"])),
+        _ => return (403, refusal(&["permission denied"])),
     };
     let token = if is_known { TOKEN } else { "" };
     let mut answer = result(&Value::Null);

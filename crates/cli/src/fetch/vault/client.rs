@@ -8,7 +8,7 @@ use flowswap_engine::Secret;
 use flowswap_host::{Connect, HttpService, NearbyError, connect_nearby};
 use http::{HeaderValue, Method as Verb, Request, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::json;
 use tower::ServiceExt;
 
 use super::{
@@ -25,6 +25,13 @@ pub(super) struct Client {
     pub(super) namespace: Option<String>,
     service: HttpService,
     timeout: Duration,
+}
+
+/// What a method of logging in asks for.
+pub(super) struct Credentials {
+    /// Which role; not a secret.
+    pub(super) role: String,
+    pub(super) secret: Secret,
 }
 
 /// A token that opens secrets.
@@ -49,27 +56,31 @@ impl Client {
         Ok(Self { address, namespace, service, timeout })
     }
 
-    /// Logs in. The members of the body are secrets, or name a role.
+    /// Logs in.
     pub(super) async fn log_in(
         &self,
         method: Method,
         mount: &str,
-        body: [(&str, &Secret); 2],
+        credentials: &Credentials,
     ) -> Result<(Secret, Lease), VaultError> {
-        let members: serde_json::Map<String, Value> =
-            body.iter().map(|(key, value)| ((*key).to_owned(), value.expose().into())).collect();
-        let sent = Bytes::from(Value::Object(members).to_string());
+        let Credentials { role, secret } = credentials;
+        let (role_key, secret_key) = match method {
+            Method::AppRole => ("role_id", "secret_id"),
+            Method::Kubernetes => ("role", "jwt"),
+        };
+        let sent = Bytes::from(json!({ role_key: role, secret_key: secret.expose() }).to_string());
         let answer = self.send(Verb::POST, &format!("auth/{mount}/login"), None, sent).await?;
         let mount = mount.to_owned();
+        // Everything else needs a token, so that is what a server says of a method that is not there. A wrong AppRole is a 400.
+        let is_missing = answer.mentions("missing client token")
+            || (method == Method::AppRole && answer.status == 403 && answer.mentions("permission denied"));
         match answer.status {
             200 => answer.token().ok_or(VaultError::SecondFactor { mount }),
+            404 if answer.mentions("namespace not found") => Err(self.no_namespace()),
             404 => Err(VaultError::NoLogin { mount }),
-            // Only a method of logging in needs no token.
-            400 | 403 if answer.mentions("missing client token") => Err(VaultError::NoLogin { mount }),
-            400 | 403 | 500 => {
-                Err(VaultError::LoginRefused { mount, said: answer.said(&body.map(|(_, value)| value)), method })
-            }
-            _ => Err(self.describe(&answer, &body.map(|(_, value)| value))),
+            400 | 403 if is_missing => Err(VaultError::NoLogin { mount }),
+            400 | 403 | 500 => Err(VaultError::LoginRefused { mount, said: answer.said(&[secret]), method }),
+            _ => Err(self.describe(&answer, &[secret])),
         }
     }
 
@@ -79,6 +90,7 @@ impl Client {
         match answer.status {
             200 => answer.field(wanted),
             403 => Err(self.why_forbidden(token, wanted).await?),
+            404 if answer.mentions("namespace not found") => Err(self.no_namespace()),
             404 => Err(answer.why_nothing(&wanted.path)),
             _ => Err(self.describe(&answer, &[&token.secret])),
         }
@@ -127,6 +139,10 @@ impl Client {
             return Err(VaultError::TimedOut { address, seconds: self.timeout.as_secs() });
         };
         Answer::read(&self.address, answer.map_err(|source| VaultError::Unreachable { address, source })?)
+    }
+
+    fn no_namespace(&self) -> VaultError {
+        VaultError::NoNamespace { namespace: self.namespace.clone().unwrap_or_default() }
     }
 
     /// What an answer means that can come at any time.

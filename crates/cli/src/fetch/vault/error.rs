@@ -50,6 +50,8 @@ pub(crate) enum VaultError {
     LoginRefused { mount: String, said: String, method: Method },
     #[error("Vault has no login at `auth/{mount}`")]
     NoLogin { mount: String },
+    #[error("Vault has no namespace `{namespace}`")]
+    NoNamespace { namespace: String },
     #[error("Vault wants a second factor for the login at `auth/{mount}`")]
     SecondFactor { mount: String },
     #[error("Vault does not accept {token}")]
@@ -116,10 +118,13 @@ impl VaultError {
                 "check `role_id` and `secret_id` under `[vault]`; a secret ID can expire or be used up"
             }
             Self::LoginRefused { method: Method::Kubernetes, .. } => {
-                "check `role` under `[vault]`, and that the role is bound to this service account and its namespace"
+                "check `role` and `mount` under `[vault]`, and that the role is bound to this service account"
             }
             Self::NoLogin { .. } => {
                 "name where the method is mounted with `mount`, and check `namespace` under `[vault]`"
+            }
+            Self::NoNamespace { .. } => {
+                "check `namespace` under `[vault]`, or the environment variable VAULT_NAMESPACE"
             }
             Self::SecondFactor { .. } => "use a login without a second factor",
             Self::TokenRefused { .. } => "get a new token; this one has expired, or somebody revoked it",

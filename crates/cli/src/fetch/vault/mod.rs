@@ -19,7 +19,8 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::error::VaultError;
 use self::{
-    client::{Client, Token},
+    answer::Lease,
+    client::{Client, Credentials, Token},
     error::{Method, SERVICE_TOKEN},
 };
 use super::FetchError;
@@ -116,15 +117,15 @@ impl Vault {
                 (own("the token", reference)?, None, format!("the token from {}", super::describe(reference)))
             }
             VaultLogin::AppRole { mount, role_id, secret_id } => {
-                let body = [("role_id", Secret::new(role_id)), ("secret_id", own("the secret ID", secret_id)?)];
-                let (token, lease) = enter(&runtime, &client, Method::AppRole, mount, body)?;
+                let credentials = Credentials { role: role_id.clone(), secret: own("the secret ID", secret_id)? };
+                let (token, lease) = enter(&runtime, &client, Method::AppRole, mount, credentials)?;
                 (token, lease, format!("the AppRole login at `auth/{mount}`"))
             }
             VaultLogin::Kubernetes { mount, role, jwt } => {
                 let jwt = super::read_service_token(jwt)
                     .map_err(|source| VaultError::Own { what: SERVICE_TOKEN, source: Box::new(source) })?;
-                let body = [("role", Secret::new(role)), ("jwt", jwt)];
-                let (token, lease) = enter(&runtime, &client, Method::Kubernetes, mount, body)?;
+                let credentials = Credentials { role: role.clone(), secret: jwt };
+                let (token, lease) = enter(&runtime, &client, Method::Kubernetes, mount, credentials)?;
                 (token, lease, format!("the Kubernetes login of the role `{role}` at `auth/{mount}`"))
             }
         };
@@ -144,13 +145,10 @@ fn enter(
     client: &Arc<Client>,
     method: Method,
     mount: &str,
-    body: [(&'static str, Secret); 2],
-) -> Result<(Secret, Option<u64>), VaultError> {
+    credentials: Credentials,
+) -> Result<(Secret, Lease), VaultError> {
     let (client, mount) = (Arc::clone(client), mount.to_owned());
-    runtime.wait(async move {
-        let body = body.each_ref().map(|(key, value)| (*key, value));
-        client.log_in(method, &mount, body).await
-    })
+    runtime.wait(async move { client.log_in(method, &mount, &credentials).await })
 }
 
 /// The address that a variable says.
