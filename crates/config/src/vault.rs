@@ -87,7 +87,9 @@ impl Reader {
 
     /// A mount or a namespace: names with slashes between them.
     fn read_place(&mut self, key: &str, entry: &Entry) -> Option<String> {
-        let place = entry.node.as_text().map(|text| text.trim_matches('/')).filter(|text| is_vault_path(text));
+        let place = entry.node.as_text().map(|text| text.trim_matches('/'));
+        // A namespace stands in a header.
+        let place = place.filter(|text| is_vault_path(text) && text.is_ascii());
         if place.is_none() {
             let error = Diagnostic::new(format!("`{key}` is not a name in Vault"));
             self.refuse(error.at(entry.node.at, "expected names with `/` between them, such as \"teams/identity\""));
@@ -151,9 +153,13 @@ impl Reader {
             );
             return None;
         };
-        let text = entry.node.as_text().filter(|text| !text.trim().is_empty());
+        let text = entry.node.as_text();
         if text.is_none() {
-            self.refuse_kind(key, &entry.node, "a text in quotes that is not empty");
+            self.refuse_kind(key, &entry.node, "a text in quotes");
+        }
+        if text.is_some_and(|text| text.trim().is_empty()) {
+            self.refuse(Diagnostic::new(format!("`{key}` is empty")).at(entry.node.at, "expected the name of a role"));
+            return None;
         }
         text.map(str::to_owned)
     }

@@ -185,6 +185,22 @@ fn a_server_in_trouble_and_one_that_is_no_vault_are_told_apart() {
     ");
 }
 
+#[test]
+fn a_secret_is_asked_for_again_after_a_quota_and_not_after_a_refusal() {
+    let asked = |status, code| {
+        let lab = Lab::with_tenants(1);
+        let vault = Vault::for_lab(&lab);
+        log_in_with(&lab, &vault, LOGINS[0].0);
+        vault.disturb_some(Trouble::Answer(status, "", r#"{"errors":[]}"#), 2);
+        finish(prepare(&lab, &["check"])).expect(code);
+        vault.take_asked().len()
+    };
+    for status in [412, 429, 500, 502, 504] {
+        assert_eq!(asked(status, 0), 3, "{status}");
+    }
+    assert_eq!((asked(404, 3), asked(400, 3), asked(503, 3)), (1, 1, 1));
+}
+
 /// Vault locks who logs in too often with a wrong password.
 #[test]
 fn a_refused_login_is_not_repeated_for_every_tenant() {

@@ -45,7 +45,9 @@ pub(super) struct Inside {
     versioned: BTreeMap<String, Value>,
     /// Secrets in KV version 1.
     flat: BTreeMap<String, Value>,
-    pub(super) trouble: Option<Trouble>,
+    trouble: Option<Trouble>,
+    /// How many requests meet the trouble.
+    lasts: usize,
     pub(super) namespace: Option<&'static str>,
     /// The method and the path of every request.
     pub(super) asked: Vec<String>,
@@ -130,7 +132,13 @@ impl Vault {
 
     /// From now on, every request meets this.
     pub(super) fn disturb(&self, trouble: Trouble) {
-        self.lock().trouble = Some(trouble);
+        self.disturb_some(trouble, usize::MAX);
+    }
+
+    /// This many requests meet this.
+    pub(super) fn disturb_some(&self, trouble: Trouble, lasts: usize) {
+        let mut inside = self.lock();
+        (inside.trouble, inside.lasts) = (Some(trouble), lasts);
     }
 
     /// What was asked since the last call.
@@ -160,7 +168,9 @@ async fn serve(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, inside: &M
         let trouble = {
             let mut inside = inside.lock().unwrap();
             inside.asked.push(asked.line.clone());
-            inside.trouble
+            let trouble = inside.trouble.filter(|_| inside.lasts > 0);
+            inside.lasts = inside.lasts.saturating_sub(1);
+            trouble
         };
         let (status, headers, body) = match trouble {
             Some(Trouble::Close) => return,

@@ -103,6 +103,7 @@ ca_cert = "ca.pem"
         "{ approle = { role_id = \"r\" } }",
         "{ kubernetes = { role = \" \", mount = \"a//b\" } }",
         "{ kubernetes = \"r\" }",
+        "{ kubernetes = { role = \"r\", mount = \"k8s-ü\" } }",
     ];
     let refused = all.map(|auth| refuse_toml(&format!("[vault]\nauth = {auth}\n")));
     assert_snapshot!(refused.join("\n"), @r#"
@@ -134,16 +135,29 @@ ca_cert = "ca.pem"
       |          ^^^^^^^
       |
       = help: write `auth = { token = { env = "VAULT_TOKEN" } }`, `auth = { approle = { role_id = "…", secret_id = { env = "VAULT_SECRET_ID" } } }`, or `auth = { kubernetes = { role = "…" } }`
+    error: `role` is empty
+     --> migrate.toml:2:32
+      |
+    2 | auth = { kubernetes = { role = " ", mount = "a//b" } }
+      |                                ^^^ expected the name of a role
+
     error: `mount` is not a name in Vault
      --> migrate.toml:2:45
       |
     2 | auth = { kubernetes = { role = " ", mount = "a//b" } }
       |                                             ^^^^^^ expected names with `/` between them, such as "teams/identity"
+
+    error: 2 errors in the configuration
     error: `kubernetes` has the wrong type
      --> migrate.toml:2:23
       |
     2 | auth = { kubernetes = "r" }
       |                       ^^^ expected a table, found a string
+    error: `mount` is not a name in Vault
+     --> migrate.toml:2:45
+      |
+    2 | auth = { kubernetes = { role = "r", mount = "k8s-ü" } }
+      |                                             ^^^^^^^ expected names with `/` between them, such as "teams/identity"
     "#);
 }
 

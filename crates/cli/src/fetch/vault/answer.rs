@@ -56,6 +56,12 @@ impl Answer {
         }
     }
 
+    /// Whether the same request may soon get another answer: after a quota, while the servers elect a leader, or if a server is behind
+    /// the one that knows the token (412).
+    pub(super) fn may_change(&self) -> bool {
+        matches!(self.status, 412 | 429 | 500 | 502 | 504)
+    }
+
     /// Why Vault refused, without these secrets.
     pub(super) fn said(&self, secrets: &[&Secret]) -> String {
         let errors: Vec<&str> =

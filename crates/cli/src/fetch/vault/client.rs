@@ -19,6 +19,11 @@ use super::{
 /// What a path may have besides letters and digits (RFC 3986 §3.3).
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// How often a secret is asked for while Vault puts that off. A fleet asks for hundreds of secrets, and a quota is soon reached.
+const TRIES: u32 = 4;
+/// How long to wait after the first try. Each wait is twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
 /// A connection to Vault.
 pub(super) struct Client {
     pub(super) address: String,
@@ -108,6 +113,15 @@ impl Client {
     }
 
     async fn get(&self, token: &Token, path: &str) -> Result<Answer, VaultError> {
+        let mut wait = FIRST_WAIT;
+        for _ in 1..TRIES {
+            let answer = self.send(Verb::GET, path, Some(token), Bytes::new()).await?;
+            if !answer.may_change() {
+                return Ok(answer);
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
         self.send(Verb::GET, path, Some(token), Bytes::new()).await
     }
 
