@@ -106,7 +106,7 @@ fn a_real_server_gives_its_secrets_and_its_refusals() {
     // It may be used twice.
     check(3, "Vault refused the login at `auth/approle`: invalid role or secret ID");
 
-    refer(&approle, &format!("token = {{ file = \"root\" }}"));
+    refer(&approle, "token = { file = \"root\" }");
     write_private(&lab, "root", ROOT);
     check(0, "with the token from the secret file");
     refer("#token\" }", "#tokn\" }");
