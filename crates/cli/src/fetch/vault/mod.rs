@@ -25,7 +25,7 @@ use self::{
 };
 use super::FetchError;
 
-/// A token is replaced this long before it ends.
+/// A token is replaced this long before it ends, so that it does not end on the way. A short one is used for half of its time.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Vault, as the configuration describes it.
@@ -129,15 +129,21 @@ impl Vault {
                 (token, lease, format!("the Kubernetes login of the role `{role}` at `auth/{mount}`"))
             }
         };
-        let ends = lease.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+        let ends = lease.and_then(|seconds| Instant::now().checked_add(usable_for(seconds)));
         Ok(Session { client, token: Arc::new(Token { secret, from }), ends, runtime })
     }
 }
 
 impl Session {
     fn is_over(&self) -> bool {
-        self.ends.is_some_and(|ends| ends.saturating_duration_since(Instant::now()) < MARGIN)
+        self.ends.is_some_and(|ends| ends <= Instant::now())
     }
+}
+
+/// How long a token is used whose lease has so many seconds.
+fn usable_for(seconds: u64) -> Duration {
+    let lease = Duration::from_secs(seconds);
+    lease.saturating_sub(MARGIN).max(lease / 2)
 }
 
 fn enter(
@@ -200,6 +206,13 @@ impl Drop for Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_replaced_before_it_ends() {
+        for (lease, used) in [(3_600, 3_590.0), (20, 10.0), (12, 6.0), (1, 0.5)] {
+            assert_eq!(usable_for(lease), Duration::from_secs_f64(used), "{lease}");
+        }
+    }
 
     #[test]
     fn an_address_of_the_environment_is_an_origin() {
