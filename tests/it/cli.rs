@@ -67,6 +67,7 @@ fn every_command_explains_itself() {
         "sheet",
         "secret",
         "secret copy",
+        "secret recipients",
         "confirm",
         "decline",
         "watch",

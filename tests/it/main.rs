@@ -75,6 +75,8 @@ mod simulation;
 mod storage;
 /// The repository itself: dependencies, `unsafe`, printing, and file headers.
 mod tidy;
+/// Secrets that are in HashiCorp Vault or OpenBao.
+mod vault;
 /// Tenants that wait for a person or for time: run sheets, confirmations, secrets, and evidence.
 mod waiting;
 /// Waves: which tenants are in each, and when it begins.

@@ -247,7 +247,7 @@ pub(crate) enum Command {
     /// Show the run sheet that a person must carry out.
     #[command(after_help = examples::SHEET)]
     Sheet(SheetArgs),
-    /// Copy the secret of a run sheet, or encrypt the stored secrets again.
+    /// Copy a secret, list who can open the stored ones, or encrypt them again.
     #[command(subcommand, after_help = examples::SECRET)]
     Secret(SecretCommand),
     /// Confirm that you carried out the run sheet, then check that flowswap sees it.

@@ -131,6 +131,7 @@ impl Context {
         self.global.override_in(&mut config);
         require_state(&config)?;
         times::remember(&config);
+        self.fetcher.use_vault(&config);
         #[cfg(feature = "otlp")]
         self.traces.use_network(&config);
         if let Some(ahead) = clock::remember(&config)? {

@@ -66,6 +66,8 @@ pub(crate) enum DocumentName {
     Abandon,
     /// Whether the journal and the secret store are intact, from `flowswap audit verify`.
     Audit,
+    /// Who can open the stored secrets, from `flowswap secret recipients`.
+    Recipients,
     /// What findings mean, from `flowswap explain`.
     Explain,
     /// The plugins that flowswap finds, from `flowswap plugins list`.

@@ -146,6 +146,10 @@ pub(crate) const SECRET_COPY: &str = r#"Examples:
   # Show it on a machine without a clipboard
   flowswap secret copy acme --print"#;
 
+pub(crate) const SECRET_RECIPIENTS: &str = r#"Examples:
+  # List who can open the stored secrets
+  flowswap secret recipients"#;
+
 pub(crate) const SECRET_REKEY: &str = r#"Examples:
   # After a change of `recipients` under `[secrets]`
   flowswap secret rekey"#;

@@ -20,7 +20,7 @@ use crate::{
     context::{Context, read_tenant},
     display::progress::Progress,
     exit::{Exit, Failure},
-    fetch::Fetcher,
+    fetch::{Fetcher, Unreadable},
     plugin_search,
     side::{RunningPlugin, SessionParts, Side, TenantSecrets},
     trust::require_credentials,
@@ -94,6 +94,7 @@ impl Fleet {
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         require_credentials(&tenants)?;
         let fetcher = context.fetcher.clone();
+        fetcher.begin();
         let printed = run_secret_programs(&fetcher, &tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, plugin)| (name.clone(), plugin.pin.clone())).collect();
         let logbook = Arc::clone(&ports.logbook);
@@ -217,16 +218,16 @@ fn effects(context: &Context, config: &Config, ports: &Ports) -> Result<Effects,
 }
 
 /// Runs every program that prints a secret, once, even if many tenants share it. A program may ask the person at the
-/// terminal, so all of them run before the progress of the work is shown. A program can be slow, so several run in parallel.
+/// terminal, so all of them run before the progress of the work is shown. That includes the program that prints a token for Vault.
+/// A program can be slow, so several run in parallel.
 async fn run_secret_programs(
     fetcher: &Fetcher,
     tenants: &[&TenantConfig],
     at_once: usize,
-) -> BTreeMap<SecretRef, Result<Secret, String>> {
+) -> BTreeMap<SecretRef, Result<Secret, Unreadable>> {
     let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
     let references = sides.flat_map(|side| side.secrets.values());
-    let programs: BTreeSet<SecretRef> =
-        references.filter(|reference| matches!(reference, SecretRef::Command(_))).cloned().collect();
+    let programs: BTreeSet<SecretRef> = references.filter(|reference| fetcher.may_ask(reference)).cloned().collect();
     let running = programs.into_iter().map(|program| async move {
         let printed = fetcher.credential(&program).await;
         (program, printed)

@@ -34,7 +34,10 @@ fn locate_default(state: &StateDir) -> Result<PathBuf, Failure> {
 /// The identity in a file.
 pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretRef>) -> Result<Identity, Failure> {
     let passphrase = passphrase.map(|reference| fetcher.fetch(reference)).transpose();
-    let passphrase = passphrase.map_err(Failure::at("read the passphrase of the identity"))?;
+    let passphrase = passphrase.map_err(|error| {
+        let hint = error.hint();
+        Failure::at("read the passphrase of the identity")(error).hint_if(hint)
+    })?;
     let identity = match &passphrase {
         None => Identity::load(path),
         Some(passphrase) => Identity::unlock(path, passphrase),

@@ -36,7 +36,7 @@ impl ToKnow {
     /// Opens the store when the first secret is read, because a passphrase takes about a second.
     async fn store(&self) -> Option<&AgeSecretStore> {
         let open = async || {
-            if matches!(self.passphrase, Some(SecretRef::Command(_))) {
+            if self.passphrase.as_ref().is_some_and(|passphrase| self.fetcher.may_ask(passphrase)) {
                 return None;
             }
             let (fetcher, path, passphrase) = (self.fetcher.clone(), self.identity.clone()?, self.passphrase.clone());

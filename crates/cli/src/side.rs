@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, Unreadable};
 
 /// A plugin with its process.
 pub(crate) struct RunningPlugin {
@@ -26,7 +26,7 @@ pub(crate) struct SessionParts {
     pub(crate) plugins: BTreeMap<String, RunningPlugin>,
     pub(crate) fetcher: Fetcher,
     /// The secrets that programs printed.
-    pub(crate) printed: BTreeMap<SecretRef, Result<Secret, String>>,
+    pub(crate) printed: BTreeMap<SecretRef, Result<Secret, Unreadable>>,
     pub(crate) effects: Arc<Effects>,
     pub(crate) logbook: Arc<Logbook>,
 }
@@ -98,9 +98,13 @@ impl TenantSecrets {
                     self.known.remember(&secret);
                     secrets.insert(key.clone(), secret);
                 }
-                Err(why) => {
+                Err(Unreadable { why, hint }) => {
                     let error = format!("the {role}'s `{key}` cannot be read: {why}");
-                    failed.get_or_insert_with(|| contract::Error::new(ErrorKind::Config, error));
+                    let error = contract::Error::new(ErrorKind::Config, error);
+                    failed.get_or_insert(match hint {
+                        Some(hint) => error.with_hint(hint),
+                        None => error,
+                    });
                 }
             }
         }

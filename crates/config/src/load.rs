@@ -28,11 +28,12 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 /// How the domains of simulated orgs end.
 const SIMULATED: &str = ".test";
 
-const ROOT_KEYS: [&str; 13] = [
+const ROOT_KEYS: [&str; 14] = [
     "state",
     "timezone",
     "inventory",
     "secrets",
+    "vault",
     "network",
     "run",
     "wave",
@@ -68,6 +69,7 @@ impl Reader {
         let state = self.path(root, "state").unwrap_or_else(|| self.dir.join(".flowswap"));
         let timezone = root.get("timezone").and_then(|entry| self.time_zone(&entry.node));
         let custody = self.read_custody(root);
+        let vault = self.read_vault(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
         let waves = self.read_waves(root, run.plan_lifetime);
@@ -85,6 +87,7 @@ impl Reader {
             identity: custody.identity,
             passphrase: custody.passphrase,
             recipients: custody.recipients,
+            vault,
             network,
             run,
             waves,

@@ -14,13 +14,26 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     let key = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let ends = ["_token", "_secret", "password", "passphrase"].iter().any(|end| key.ends_with(end));
     // Who knows the URL of a webhook can post to it.
-    ends || matches!(key.as_str(), "credential" | "token" | "secret" | "webhook")
+    ends || matches!(key.as_str(), "credential" | "token" | "secret" | "secret_id" | "webhook")
 }
 
 /// Whether this can be the name of an environment variable. A secret that was written in its place rarely can.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
+/// The path and the field of a reference to Vault such as `kv/data/okta#token`. A secret that was written in its place rarely is
+/// one.
+pub(crate) fn split_field(text: &str) -> Option<(&str, &str)> {
+    let (path, field) = text.split_once('#')?;
+    let is_field = !field.trim().is_empty() && !field.contains('#');
+    (is_field && path.contains('/') && is_vault_path(path)).then_some((path, field))
+}
+
+/// Whether these are names with slashes between them. A name such as `..` could lead elsewhere.
+pub(crate) fn is_vault_path(text: &str) -> bool {
+    text.split('/').all(|name| !matches!(name.trim(), "" | "." | "..") && !name.contains(['?', '#', '\\']))
 }
 
 /// Masks every secret in the table, at any depth.
@@ -62,7 +75,8 @@ fn mask_secret(text: &mut String, node: &Node) {
                 let is_reference = match key.as_ref() {
                     "env" => names_variables(&entry.node),
                     "file" => entry.node.as_text().is_some(),
-                    "command" => true,
+                    "command" | "timeout" => true,
+                    "vault" => entry.node.as_text().is_some_and(|text| split_field(text).is_some()),
                     _ => false,
                 };
                 if !is_reference {

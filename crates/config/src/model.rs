@@ -19,6 +19,7 @@ use crate::{
     side::SideConfig,
     simulation::Simulation,
     source::{Place, Sources},
+    vault::Vault,
     waves::WaveRule,
 };
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub passphrase: Option<SecretRef>,
     /// Who can open the secrets besides the identity.
     pub recipients: Vec<PublicKey>,
+    /// Where Vault is, for the secrets that are there.
+    pub vault: Vault,
     /// How to reach orgs and directories.
     pub network: Network,
     /// The limits of a run.

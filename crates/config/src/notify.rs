@@ -93,7 +93,7 @@ pub enum MessageForm {
 
 const KEYS: [&str; 6] = ["name", "on", "webhook", "as", "command", "env"];
 
-const WEBHOOK_HELP: &str = "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, or `{ command = [\"program\"] }`; \
+const WEBHOOK_HELP: &str = "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, `{ command = [\"program\"] }`, or `{ vault = \"path#field\" }`; \
                             `{ url = \"https://…\" }` only for a URL that everybody may know";
 
 impl Reader {

@@ -1,10 +1,10 @@
 //! References to secrets: distinguishes them from plain values, and reads them. A configuration never holds the secret itself.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, time::Duration};
 
 use crate::{
     diagnostic::Diagnostic,
-    mask::{is_secret_key, is_variable_name},
+    mask::{is_secret_key, is_variable_name, split_field},
     reader::Reader,
     tree::{Entry, Node, Shape, Table},
 };
@@ -18,6 +18,23 @@ pub enum SecretRef {
     File(PathBuf),
     /// A program. Its stdout is the secret.
     Command(ProgramCall),
+    /// A field of a secret in Vault.
+    Vault(VaultField),
+}
+
+/// A field of a secret in HashiCorp Vault or OpenBao.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VaultField {
+    /// The path of the secret in Vault's interface, such as `kv/data/okta`.
+    pub path: String,
+    /// The field of the secret.
+    pub field: String,
+}
+
+impl fmt::Display for VaultField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.path, self.field)
+    }
 }
 
 /// A program to run, without a shell.
@@ -29,13 +46,17 @@ pub struct ProgramCall {
     pub args: Vec<String>,
     /// The environment variables that it gets beside those that every such program gets.
     pub env: Vec<String>,
+    /// How long it may take to print a secret. `None` for the time that every such program has.
+    pub timeout: Option<Duration>,
 }
 
 /// How to write a reference to a secret.
-pub(crate) const REFERENCE_HELP: &str =
-    "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, or `{ command = [\"program\", \"argument\"] }`";
+pub(crate) const REFERENCE_HELP: &str = "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, `{ command = [\"program\", \"argument\"] }`, or `{ vault = \"path#field\" }`";
 
-const REFERENCE_KINDS: [&str; 3] = ["env", "file", "command"];
+const REFERENCE_KINDS: [&str; 4] = ["env", "file", "command", "vault"];
+
+/// What may stand beside `command`.
+const BESIDE_COMMAND: [&str; 2] = ["env", "timeout"];
 
 /// Whether the value is, or was meant as, a reference to a secret: a table that [`is_well_formed`], or any value other than a
 /// boolean at a key that can only hold a secret.
@@ -47,11 +68,14 @@ pub(crate) fn is_reference(key: &str, node: &Node) -> bool {
 }
 
 /// Whether the value is a table with exactly one key, and that key is one of [`REFERENCE_KINDS`]. A `command` may also have
-/// an `env`.
+/// an `env` and a `timeout`.
 pub(crate) fn is_well_formed(node: &Node) -> bool {
-    node.as_table().is_some_and(|table| match table.len() {
-        1 => REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)),
-        length => length == 2 && table.contains_key("command") && table.contains_key("env"),
+    node.as_table().is_some_and(|table| {
+        let mut others = table.keys().filter(|key| ***key != *"command");
+        match table.len() {
+            1 => REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)),
+            _ => table.contains_key("command") && others.all(|key| BESIDE_COMMAND.contains(&&**key)),
+        }
     })
 }
 
@@ -72,21 +96,38 @@ impl Reader {
         };
         if !is_well_formed(&entry.node) {
             let error = Diagnostic::new(format!("`{key}` is not a reference to a secret"));
-            let error = error.at(entry.node.at, "expected exactly one of `env`, `file` and `command`");
+            let error = error.at(entry.node.at, "expected exactly one of `env`, `file`, `command`, and `vault`");
             self.refuse(error.help(REFERENCE_HELP));
             return None;
         }
-        match (table.get("command"), table.get("file"), table.get("env")) {
-            (Some(command), _, env) => self.read_command(command, env).map(SecretRef::Command),
-            (None, Some(file), _) => {
-                let Some(text) = file.node.as_text() else {
-                    self.refuse_kind("file", &file.node, "a path in quotes");
-                    return None;
-                };
-                self.read_path("file", text, &file.node).map(SecretRef::File)
-            }
-            (None, None, env) => self.read_env(env?),
+        if let Some(command) = table.get("command") {
+            let timeout = self.duration(table, "timeout");
+            let call = self.read_command(command, table.get("env"))?;
+            return Some(SecretRef::Command(ProgramCall { timeout, ..call }));
         }
+        if let Some(file) = table.get("file") {
+            let Some(text) = file.node.as_text() else {
+                self.refuse_kind("file", &file.node, "a path in quotes");
+                return None;
+            };
+            return self.read_path("file", text, &file.node).map(SecretRef::File);
+        }
+        match table.get("vault") {
+            Some(vault) => self.read_vault_field(vault),
+            None => self.read_env(table.get("env")?),
+        }
+    }
+
+    fn read_vault_field(&mut self, value: &Entry) -> Option<SecretRef> {
+        let Some((path, field)) = value.node.as_text().and_then(split_field) else {
+            let error = Diagnostic::new("`vault` does not name a field of a secret");
+            let error = error.at(value.node.at, "expected a path and a field such as \"kv/data/okta#token\"");
+            self.refuse(error.help(
+                "write the path of Vault's interface: `kv/data/okta` for a secret that `vault kv get kv/okta` shows",
+            ));
+            return None;
+        };
+        Some(SecretRef::Vault(VaultField { path: path.to_owned(), field: field.to_owned() }))
     }
 
     fn read_env(&mut self, value: &Entry) -> Option<SecretRef> {
@@ -119,7 +160,7 @@ impl Reader {
         } else {
             program.clone()
         };
-        Some(ProgramCall { program, args: args.to_vec(), env: env.unwrap_or_default() })
+        Some(ProgramCall { program, args: args.to_vec(), env: env.unwrap_or_default(), timeout: None })
     }
 
     /// The variables that a command gets.

@@ -17,8 +17,6 @@ mod capture;
 mod cause;
 mod child;
 mod clients;
-#[cfg(feature = "collector")]
-mod collector;
 mod connection;
 mod custody;
 mod decode;
@@ -34,6 +32,7 @@ mod inline;
 mod jose;
 mod lent;
 mod library;
+mod nearby;
 mod oauth;
 mod of_table;
 mod origin;
@@ -74,13 +73,12 @@ pub use ca_file::CaProblem;
 pub use cage::{Cage, UnknownCage};
 pub use child::serve;
 pub use clients::{Connect, build};
-#[cfg(feature = "collector")]
-pub use collector::{CollectorError, connect_to_collector};
 pub use effects::Effects;
 pub use flowswap_engine::chain;
 pub use gate::Gate;
 pub use governor::{Share, Usage};
 pub use hardening::harden;
+pub use nearby::{NearbyError, connect_nearby, is_nearby_origin};
 pub use origin::{is_allowed, is_origin};
 pub use ownership::{
     TrustError, is_foreign_link, open_trusted, quoted, read_trusted, require_private_folder, require_trusted,

@@ -148,6 +148,11 @@ impl TransportError {
         Self { timed_out: true, ..Self::of(Sent::MaybeSent, Cause::NoAnswer(after)) }
     }
 
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.cause.hint()
+    }
+
     /// What happened to the request, and why, as one line.
     pub(crate) fn describe(&self) -> String {
         format!("{self}: {}", self.cause)

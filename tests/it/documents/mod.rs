@@ -8,6 +8,7 @@ mod block;
 mod compare;
 mod links;
 mod overview;
+mod recipes;
 mod story;
 
 use std::{cell::RefCell, collections::VecDeque, fs, path::PathBuf};

@@ -35,6 +35,7 @@ fn document_of(args: &[&str], printed: &Value) -> Option<String> {
         ("plugins", Some("inspect")) => "plugin",
         ("plugins", Some("conformance")) => "conformance",
         ("sim", Some("world")) => "world",
+        ("secret", Some("recipients")) => "recipients",
         ("show", _) if has("--as") => "plan-report",
         ("show", _) if printed.get("digest").is_some() => "plan",
         ("show", _) => "plan-part",
@@ -186,6 +187,7 @@ fn every_command_prints_a_document_that_follows_its_schema() {
     json(&["history"], 0);
     json(&["report"], 0);
     json(&["audit", "verify", "--online"], 0);
+    json(&["secret", "recipients"], 0);
     json(&["explain"], 0);
     json(&["plugins", "list"], 0);
     json(&["plugins", "inspect", "okta"], 0);

@@ -7,7 +7,7 @@ use std::{
 
 use flowswap_sim::SimTenant;
 
-use crate::support::{Lab, Output, command, finish};
+use crate::support::{Lab, Output, command, finish, terminal::Terminal};
 
 /// What a failing program prints. It could be a secret.
 const CANARY: &str = "canary-of-a-program";
@@ -74,4 +74,28 @@ fn what_a_failing_program_prints_is_shown_only_on_request_and_is_in_no_report() 
         let content = fs::read(lab.path(file)).unwrap_or_default();
         assert!(!content.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{file}");
     }
+}
+
+/// A person at the terminal reads for which program flowswap waits, and what the program asks for.
+#[test]
+fn a_person_sees_what_a_slow_program_waits_for() {
+    let (lab, _) = lab("echo 'touch the key' >&2; until [ -e touched ]; do sleep 0.1; done; cat tokens/acme.token");
+    lab.edit_config(|text| text.replace("env = [\"GIVE_KEY\"] }", "env = [\"GIVE_KEY\"], timeout = \"5m\" }"));
+    let mut check = command(lab.dir(), &["check"]);
+    check.env("PATH", "/usr/bin:/bin");
+    let mut screen = Terminal::start(check);
+    screen.await_words("waiting up to 300 s for `");
+    screen.await_words("give` to print a secret");
+    screen.await_words("touch the key");
+    fs::write(lab.path("touched"), "").unwrap();
+    let (code, shown) = screen.finish();
+    assert_eq!(code, 0, "{shown}");
+}
+
+#[test]
+fn a_program_that_is_too_slow_is_ended_at_its_own_limit() {
+    let (lab, _) = lab("sleep 600");
+    lab.edit_config(|text| text.replace("env = [\"GIVE_KEY\"] }", "timeout = \"1s\" }"));
+    let output = run(&lab, &["check"]).expect(3);
+    assert!(output.stdout.contains("give` printed no secret within 1 s and was stopped"), "{}", output.show());
 }

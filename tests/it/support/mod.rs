@@ -9,6 +9,8 @@ pub(crate) mod clock;
 pub(crate) mod disk;
 /// A terminal to run the binary in.
 pub(crate) mod terminal;
+/// Certificates for servers on this machine.
+pub(crate) mod tls;
 
 use std::{
     fs,

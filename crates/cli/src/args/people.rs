@@ -65,6 +65,9 @@ pub(crate) enum SecretCommand {
         #[arg(long)]
         print: bool,
     },
+    /// List who can open the stored secrets, and how many each can open.
+    #[command(after_help = examples::SECRET_RECIPIENTS)]
+    Recipients,
     /// Encrypt every stored secret to the identity and to `recipients` of the configuration, and to nobody else.
     #[command(after_help = examples::SECRET_REKEY)]
     Rekey {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_config::Config;
+use flowswap_config::{Channel, Config, SecretRef, WebhookUrl};
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Logbook, Tenant, find_domain_defect, find_shared_orgs};
 use flowswap_host::{Cage, chain};
@@ -25,6 +25,7 @@ use crate::{
     },
     documents::{Document, DocumentName},
     exit::{Exit, Failure},
+    fetch::Unreadable,
     fleet::Fleet,
     identity, selection,
     terminal::{Tone, paint},
@@ -82,6 +83,9 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let names = selection::select_configured(&config, &ports.logbook, select).await?;
     let mut fleet = Fleet::open(context, &config, &names, &ports).await?;
     let mut checks = check_machine(context, &config, &fleet);
+    if uses_vault(&config, &names) {
+        checks.push(check_vault(context).await);
+    }
     checks.extend(check_notify(context, &config).await);
     let shared = check_orgs(&fleet, &ports.logbook);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
@@ -152,6 +156,26 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         }
     }));
     checks
+}
+
+/// Whether a secret of these tenants, or of flowswap itself, is in Vault.
+fn uses_vault(config: &Config, names: &[String]) -> bool {
+    let tenants = names.iter().filter_map(|name| config.tenant(name));
+    let sides = tenants.flat_map(|tenant| [&tenant.provider, &tenant.directory]);
+    let webhooks = config.notify.iter().filter_map(|target| match &target.channel {
+        Channel::Webhook { url: WebhookUrl::Secret(reference), .. } => Some(reference),
+        _ => None,
+    });
+    let mut all = sides.flat_map(|side| side.secrets.values()).chain(&config.passphrase).chain(webhooks);
+    all.any(|reference| matches!(reference, SecretRef::Vault(_)))
+}
+
+/// The login to Vault. Whether it opens a secret, the checks of the tenants show.
+async fn check_vault(context: &Context) -> Check {
+    match context.fetcher.describe_vault().await {
+        Ok(described) => machine("vault", R::Pass, format!("secrets come from {described}")),
+        Err(Unreadable { why, hint }) => Check { hint, ..machine("vault", R::Fail, why) },
+    }
 }
 
 /// The targets of notifications. Only a test message shows whether one arrives.

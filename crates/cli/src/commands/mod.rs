@@ -31,6 +31,7 @@ mod outstanding;
 mod pause;
 mod plan;
 mod plugins;
+mod recipients;
 pub(crate) mod record;
 mod rehearse;
 mod rekey;
@@ -102,6 +103,7 @@ async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure>
         Command::Next(args) => next::run(context, &args).await,
         Command::Sheet(args) => sheet::run(context, &args).await,
         Command::Secret(SecretCommand::Copy { select, print }) => secret::run(context, &select, print).await,
+        Command::Secret(SecretCommand::Recipients) => recipients::run(context),
         Command::Secret(SecretCommand::Rekey { yes }) => rekey::run(context, yes).await,
         Command::Confirm(args) => confirm::run(context, &args).await,
         Command::Decline(args) => decline::run(context, &args).await,

@@ -9,7 +9,7 @@ use schemars::Schema;
 use super::sim;
 use super::{
     abandon, apply, approvals, audit, check, decline, desk, detect, evidence, explain, history, next, notify, plugins,
-    rehearse, replay, resolve, run_report, sheet, show, status, stuck, watch,
+    recipients, rehearse, replay, resolve, run_report, sheet, show, status, stuck, watch,
 };
 use crate::{
     context::Context,
@@ -64,6 +64,7 @@ fn of(name: DocumentName) -> Schema {
         N::Resolve => describe::<OfTenants<'_, resolve::Report>>(),
         N::Abandon => describe::<abandon::Report>(),
         N::Audit => describe::<audit::Report>(),
+        N::Recipients => describe::<recipients::Report>(),
         N::Explain => describe::<explain::Report>(),
         N::Plugins => describe::<plugins::List>(),
         N::Plugin => describe::<plugins::Inspection>(),

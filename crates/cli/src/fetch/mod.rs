@@ -1,30 +1,36 @@
-//! Fetches the secrets that a configuration refers to, from the environment, a file, or a program.
+//! Fetches the secrets that a configuration refers to, from the environment, a file, a program, or Vault.
 //!
 //! A variable that held a secret stays in flowswap's environment. Removing it would remove nothing: `unsetenv` only forgets
 //! where the text is, and `/proc/PID/environ` shows the memory with which the process started (proc_pid_environ(5)). So that
 //! memory is closed to other processes instead (`host/src/hardening.rs`), and flowswap starts every child with an empty
 //! environment and an explicit list. `tests/it/tidy/children.rs` checks that.
 
+mod error;
 mod locate;
 mod program;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
-    sync::{Arc, Mutex, PoisonError},
+    process::Command,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use flowswap_config::{ProgramCall, SecretRef};
-use flowswap_engine::{Secret, chain};
+use flowswap_config::{Config, ProgramCall, SecretRef};
+use flowswap_engine::Secret;
 use flowswap_host::{TrustError, open_trusted, require_trusted};
 use zeroize::Zeroizing;
 
-use self::program::{ProgramResult, WAIT_LIMITS, WaitLimits};
+pub(crate) use self::error::{FetchError, Unreadable};
+use self::{
+    program::{ProgramResult, WAIT_LIMITS, WaitLimits},
+    vault::{Vault, VaultError},
+};
 use crate::terminal::Terminal;
 
 /// The longest secret. A longer one is a mistake in the reference, and a device such as `/dev/zero` never ends.
@@ -34,58 +40,14 @@ const MIN_CREDENTIAL: usize = 8;
 /// The variables that every program gets.
 pub(crate) const COMMON_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// Why a secret cannot be fetched. No variant carries the bytes that were read or what a program printed: the message goes
-/// into reports and plans.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error("the environment variable `{0}` is not set")]
-    EnvUnset(String),
-    #[error("failed to read the secret file `{}`", path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        source: TrustError,
-    },
-    #[error("the secret file `{0}` is readable by every user of this machine; run `chmod 600 {0}`", path.display())]
-    WorldReadable { path: PathBuf },
-    #[error("there is no program `{0}` in PATH; flowswap ignores relative folders in PATH")]
-    NoProgram(String),
-    #[error("failed to run `{}`", program.display())]
-    Spawn {
-        program: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("`{}` failed ({status}); {}", program.display(), describe_failure(unset, *is_shown))]
-    Failed {
-        program: PathBuf,
-        status: ExitStatus,
-        /// The variables that the configuration lists and that are not set.
-        unset: Vec<String>,
-        /// Whether the person saw what the program printed.
-        is_shown: bool,
-    },
-    #[error(
-        "`{}` printed no secret within {seconds} s and was stopped; run it by hand to see what it waits for", program.display()
-    )]
-    TimedOut { program: PathBuf, seconds: u64 },
-    #[error("{0} gave an empty secret")]
-    Empty(String),
-    #[error("{0} gave fewer than {MIN_CREDENTIAL} characters; no credential is that short")]
-    TooShort(String),
-    #[error("{0} gave more than {MAX_SECRET} bytes; no secret is that long")]
-    TooLong(String),
-    #[error("{0} gave data that is not UTF-8 text")]
-    NotText(String),
-}
-
 /// Fails if other users can change the file with the secret, or the program that prints it. A program without a folder comes
 /// from `PATH`, which the operator chose.
 pub(crate) fn require_trusted_source(reference: &SecretRef) -> Result<(), TrustError> {
     match reference {
         SecretRef::File(path) => require_trusted(path),
         SecretRef::Command(command) if command.program.contains('/') => require_trusted(command.program.as_ref()),
-        SecretRef::Env(_) | SecretRef::Command(_) => Ok(()),
+        // What Vault itself needs is checked when flowswap logs in there.
+        SecretRef::Env(_) | SecretRef::Command(_) | SecretRef::Vault(_) => Ok(()),
     }
 }
 
@@ -103,18 +65,57 @@ pub(crate) struct Prepared {
 }
 
 /// Fetches secrets. Looks up each program once, so that flowswap shows the same file that it runs.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Fetcher {
     /// Whether to show what a failed program printed.
     is_verbose: bool,
     /// The files of the programs so far, by the name in the configuration.
     programs: Arc<Mutex<BTreeMap<String, PathBuf>>>,
+    /// Vault, once the configuration is known.
+    vault: Arc<OnceLock<Vault>>,
 }
 
 impl Fetcher {
     /// Shows what a failed program printed if the user passed `-v`.
     pub(crate) fn new(terminal: Terminal) -> Self {
-        Self { is_verbose: terminal.verbose > 0, programs: Arc::default() }
+        Self { is_verbose: terminal.verbose > 0, ..Self::default() }
+    }
+
+    /// Reads secrets from the Vault of this configuration. Only the first one counts.
+    pub(crate) fn use_vault(&self, config: &Config) {
+        self.vault.get_or_init(|| Vault::of(config));
+    }
+
+    /// Lets a login to Vault that failed be tried again. A long command calls it before each part of its work.
+    pub(crate) fn begin(&self) {
+        if let Some(vault) = self.vault.get() {
+            vault.begin();
+        }
+    }
+
+    /// Whether fetching the secret may ask the person at the terminal.
+    pub(crate) fn may_ask(&self, reference: &SecretRef) -> bool {
+        match reference {
+            SecretRef::Env(_) | SecretRef::File(_) => false,
+            SecretRef::Command(_) => true,
+            SecretRef::Vault(_) => {
+                let own = self.vault.get().and_then(Vault::own_secret);
+                own.is_some_and(|own| matches!(own, SecretRef::Command(_)))
+            }
+        }
+    }
+
+    /// Where Vault is, and who flowswap is there, for a report.
+    pub(crate) async fn describe_vault(&self) -> Result<String, Unreadable> {
+        let fetcher = self.clone();
+        let describing = tokio::task::spawn_blocking(move || match fetcher.vault.get() {
+            Some(vault) => vault.describe(&|own| fetcher.fetch_own(own)).map_err(FetchError::from),
+            None => Err(Arc::new(VaultError::NoAddress).into()),
+        });
+        match describing.await {
+            Ok(described) => Ok(described?),
+            Err(error) => Err(Unreadable { why: error.to_string(), hint: None }),
+        }
     }
 
     /// Fetches a secret, without one line break at its end.
@@ -122,12 +123,20 @@ impl Fetcher {
         self.fetch_within(reference, WAIT_LIMITS)
     }
 
-    /// Fetches a credential of a side of a tenant, without blocking other work. The error is a text for a report.
-    pub(crate) async fn credential(&self, reference: &SecretRef) -> Result<Secret, String> {
+    /// Fetches a credential of a side of a tenant, without blocking other work.
+    pub(crate) async fn credential(&self, reference: &SecretRef) -> Result<Secret, Unreadable> {
         let (fetcher, reference) = (self.clone(), reference.clone());
         let fetching = tokio::task::spawn_blocking(move || fetcher.fetch_credential(&reference));
-        let fetched = fetching.await.map_err(|error| error.to_string())?;
-        fetched.map_err(|error| chain(&error))
+        match fetching.await {
+            Ok(fetched) => Ok(fetched?),
+            Err(error) => Err(Unreadable { why: error.to_string(), hint: None }),
+        }
+    }
+
+    /// Fetches what flowswap needs to log in to Vault.
+    fn fetch_own(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
+        require_trusted_source(reference).map_err(FetchError::Untrusted)?;
+        self.fetch(reference)
     }
 
     fn fetch_credential(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
@@ -146,6 +155,11 @@ impl Fetcher {
     /// Does the same as [`Self::fetch`] with other limits for a program.
     fn fetch_within(&self, reference: &SecretRef, limits: WaitLimits) -> Result<Secret, FetchError> {
         let bytes = match reference {
+            SecretRef::Vault(wanted) => {
+                let read_own = |own: &SecretRef| self.fetch_own(own);
+                let vault = self.vault.get().ok_or_else(|| Arc::new(VaultError::NoAddress))?;
+                Zeroizing::new(vault.read(wanted, &read_own)?.expose().as_bytes().to_vec())
+            }
             SecretRef::Env(name) => match env::var_os(name) {
                 Some(value) => Zeroizing::new(value.into_encoded_bytes()),
                 None => return Err(FetchError::EnvUnset(name.clone())),
@@ -157,6 +171,7 @@ impl Fetcher {
     }
 
     fn run(&self, secret: &ProgramCall, limits: WaitLimits) -> Result<Zeroizing<Vec<u8>>, FetchError> {
+        let limits = WaitLimits { kill_after: secret.timeout.unwrap_or(limits.kill_after), ..limits };
         let Prepared { command, program, unset } = self.prepare(secret)?;
         match program::run(command, &program, MAX_SECRET, limits, self.is_verbose) {
             Err(source) => Err(FetchError::Spawn { program, source }),
@@ -215,14 +230,24 @@ fn describe(reference: &SecretRef) -> String {
         SecretRef::Env(name) => format!("the environment variable `{name}`"),
         SecretRef::File(path) => format!("the secret file `{}`", path.display()),
         SecretRef::Command(command) => format!("`{}`", command.program),
+        SecretRef::Vault(wanted) => format!("`{wanted}` in Vault"),
     }
 }
 
+/// The token of a service account of Kubernetes. Only the pod sees its file, and Kubernetes lets every user of the pod read it.
+fn read_service_token(path: &Path) -> Result<Secret, FetchError> {
+    accept(&SecretRef::File(path.to_owned()), &read_trusted_file(path, |_| false)?)
+}
+
 fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FetchError> {
+    read_trusted_file(path, is_world_readable)
+}
+
+fn read_trusted_file(path: &Path, is_exposed: fn(&fs::Metadata) -> bool) -> Result<Zeroizing<Vec<u8>>, FetchError> {
     let fail = |source| FetchError::File { path: path.to_owned(), source };
     let file = open_trusted(path).map_err(fail)?;
     let metadata = file.metadata().map_err(|source| fail(source.into()))?;
-    if is_world_readable(&metadata) {
+    if is_exposed(&metadata) {
         return Err(FetchError::WorldReadable { path: path.to_owned() });
     }
     // Reserves the full size at once: a growing buffer would leave copies in freed memory.
@@ -241,18 +266,4 @@ fn is_world_readable(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_world_readable(_: &fs::Metadata) -> bool {
     false
-}
-
-/// What may have gone wrong, and what to do.
-fn describe_failure(unset: &[String], is_shown: bool) -> String {
-    let mut parts = Vec::new();
-    if !unset.is_empty() {
-        parts.push(format!("its `env` lists variables that are not set: {}", unset.join(", ")));
-    }
-    let common = COMMON_VARIABLES.join(", ");
-    parts.push(format!("it gets only {common}, and the variables in its `env`"));
-    if !is_shown {
-        parts.push("pass `-v` to see what it printed".to_owned());
-    }
-    parts.join("; ")
 }

@@ -24,7 +24,7 @@ fn file(folder: &TempDir, content: &[u8]) -> SecretRef {
 
 fn command(program: &str, args: &[&str], env: &[&str]) -> SecretRef {
     let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    SecretRef::Command(ProgramCall { program: program.to_owned(), args: own(args), env: own(env) })
+    SecretRef::Command(ProgramCall { program: program.to_owned(), args: own(args), env: own(env), timeout: None })
 }
 
 fn shell(script: &str) -> SecretRef {
@@ -159,6 +159,19 @@ fn a_slow_program_is_given_time_up_to_a_limit() {
     }
     let endless = fetch_within(&shell("yes"), limits).unwrap_err().to_string();
     assert!(endless.ends_with("no secret is that long"), "{endless}");
+}
+
+#[test]
+fn the_configuration_sets_another_limit_for_a_program() {
+    let with_limit = |script: &str, limit| match shell(script) {
+        SecretRef::Command(call) => SecretRef::Command(ProgramCall { timeout: Some(limit), ..call }),
+        other => other,
+    };
+    let short = WaitLimits { notify_after: Duration::from_secs(60), kill_after: Duration::from_millis(1) };
+    let fetched = fetch_within(&with_limit("sleep 0.2; echo out", Duration::from_secs(60)), short);
+    assert_eq!(fetched.unwrap().expose(), "out");
+    let error = fetch_secret(&with_limit("sleep 60", Duration::from_millis(1_400))).unwrap_err().to_string();
+    assert!(without_folder_of_shell(&error).starts_with("`…/sh` printed no secret within 1 s"), "{error}");
 }
 
 /// Cargo gives every test variables of its own, so a program that inherited the environment would show them.

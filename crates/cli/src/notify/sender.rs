@@ -105,7 +105,10 @@ impl Sender {
             let _ = sender.send(fetcher.fetch(&reference));
         });
         let fetched = fetched.await.map_err(|error| error.to_string())?;
-        fetched.map_err(|error| chain(&error))
+        fetched.map_err(|error| match error.hint() {
+            Some(hint) => format!("{}; {hint}", chain(&error)),
+            None => chain(&error),
+        })
     }
 
     fn prepare_program(&self, call: &ProgramCall) -> Result<Command, String> {

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flowswap_host::{Connect, HttpService, TransportError, chain, connect_to_collector};
+use flowswap_host::{Connect, HttpService, TransportError, chain, connect_nearby};
 use http::{Request, Response, Uri};
 use opentelemetry_http::{HttpClient, HttpError};
 use serde_json::Value;
@@ -65,7 +65,7 @@ impl Client {
             return Ok(service.clone());
         }
         let service =
-            connect_to_collector(&*self.connect, url).map_err(|error| format!("the collector: {}", chain(&error)))?;
+            connect_nearby(&*self.connect, url).map_err(|error| format!("the collector: {}", chain(&error)))?;
         Ok(self.service.get_or_init(|| service).clone())
     }
 }

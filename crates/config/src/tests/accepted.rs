@@ -238,7 +238,7 @@ fn references_are_replaced_as_a_whole() {
     let get = folder.path("./get").display().to_string();
     let command = |program: &str, arg: &str, env: &[&str]| {
         let env = env.iter().map(|name| (*name).to_owned()).collect();
-        SecretRef::Command(ProgramCall { program: program.to_owned(), args: vec![arg.to_owned()], env })
+        SecretRef::Command(ProgramCall { program: program.to_owned(), args: vec![arg.to_owned()], env, timeout: None })
     };
     assert_eq!(tenant.provider.secrets.get("other"), Some(&command(&get, "acme", &["KEY", "acme_KEY"])));
     assert_eq!(tenant.directory.secrets.get("credential"), Some(&command("pass", "acme/key", &[])));

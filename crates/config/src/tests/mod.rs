@@ -11,6 +11,7 @@ mod refused_settings;
 mod refused_tenants;
 mod secrets;
 mod units;
+mod vault;
 mod waves;
 
 use std::{fs, path::PathBuf};

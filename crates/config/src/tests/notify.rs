@@ -21,7 +21,7 @@ fn targets_are_told_by_webhook_or_command() {
     let secret = WebhookUrl::Secret(SecretRef::Env("OPS_HOOK".to_owned()));
     let public = WebhookUrl::Public("https://hub.example/in".to_owned());
     let program = folder.path("./mail").display().to_string();
-    let call = ProgramCall { program, args: vec!["ops".to_owned()], env: vec!["SMTP".to_owned()] };
+    let call = ProgramCall { program, args: vec!["ops".to_owned()], env: vec!["SMTP".to_owned()], timeout: None };
     use Occasion as O;
     assert_eq!(
         config.notify,
@@ -91,7 +91,7 @@ fn invalid_targets() {
     7 | webhook = "***************************"
       |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a reference to where the URL is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program"] }`; `{ url = "https://…" }` only for a URL that everybody may know
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program"] }`, or `{ vault = "path#field" }`; `{ url = "https://…" }` only for a URL that everybody may know
 
     error: `[[notify]]` does not say what `b` is told of
      --> migrate.toml:8:1

@@ -89,7 +89,7 @@ directory = { plugin = "okta" }
       |                                                   ^^^^^^^^ expected a reference to where the secret is kept
       |
       = note: for tenant `acme`
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `scopes` is not a secret
      --> migrate.toml:3:70

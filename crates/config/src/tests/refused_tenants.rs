@@ -255,7 +255,7 @@ fn plain_text_secrets() {
     2 | passphrase = "*******"
       |              ^^^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `okta_token` holds a plain-text secret
      --> migrate.toml:5:1
@@ -263,7 +263,7 @@ fn plain_text_secrets() {
     5 | okta_token = "*****"
       | ^^^^^^^^^^ belongs in `provider` or `directory`, as a reference
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `credential` holds a plain-text secret
      --> migrate.toml:6:44
@@ -271,15 +271,15 @@ fn plain_text_secrets() {
     6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
       |                                            ^^^^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `client_secret` is not a reference to a secret
      --> migrate.toml:6:72
       |
     6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
-      |                                                                        ^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |                                                                        ^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file`, `command`, and `vault`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `env` does not name an environment variable
      --> migrate.toml:7:53
@@ -295,7 +295,7 @@ fn plain_text_secrets() {
     7 | directory = { plugin = "rest", credential = { env = "*********" }, pass_token = ["*"] }
       |                                                                                 ^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: 6 errors in the configuration
     "#);
@@ -326,9 +326,9 @@ fn invalid_references() {
      --> migrate.toml:3:44
       |
     3 | provider = { plugin = "okta", credential = { env = "A", file = "b" }, x = { file = 3 } }
-      |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file`, `command`, and `vault`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `file` has the wrong type
      --> migrate.toml:3:84
@@ -376,17 +376,17 @@ fn invalid_variables_of_a_command() {
      --> migrate.toml:8:11
       |
     8 | c_token = { command = ["op"], env = ["A"], file = "b" }
-      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file`, `command`, and `vault`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: `d_token` is not a reference to a secret
      --> migrate.toml:9:11
       |
     9 | d_token = { file = "b", env = ["A"] }
-      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file`, `command`, and `vault`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: 4 errors in the configuration
     "#);
@@ -416,7 +416,7 @@ fn one_line_that_is_wrong_for_many_tenants() {
     4 | credential = "*****"
       |              ^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }`, or `{ vault = "path#field" }`
 
     error: unknown field `{id}`
      --> migrate.toml:5:7

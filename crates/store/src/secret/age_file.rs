@@ -73,6 +73,13 @@ pub(super) fn count_recipients(content: &[u8]) -> usize {
     header.filter(|line| line.starts_with(b"-> X25519 ") || line.starts_with(b"-> ssh-")).count()
 }
 
+/// The tags of the SSH keys that open a file. Nothing in a file names the keys of age that open it.
+pub(super) fn ssh_tags(content: &[u8]) -> Vec<String> {
+    let header = content.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"---"));
+    let stanzas = header.filter_map(|line| str::from_utf8(line).ok()?.strip_prefix("-> ssh-"));
+    stanzas.filter_map(|stanza| Some(stanza.split(' ').nth(1)?.to_owned())).collect()
+}
+
 /// Decrypts the file that has the name of this handle. Fails if it is the file of another one.
 pub(super) fn decrypt(content: &[u8], handle: &Handle, identity: &Identity) -> Result<Opened, CustodyError> {
     let decryptor = Decryptor::new_buffered(content).map_err(|_| CustodyError::Damaged)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flowswap_engine::Handle;
 
-use super::age_file::{CustodyError, Opened, count_recipients, decrypt};
+use super::age_file::{CustodyError, Opened, count_recipients, decrypt, ssh_tags};
 use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use crate::durable::{self, FileError};
@@ -23,6 +23,8 @@ pub struct Inventory {
     pub unbound: usize,
     /// How many of them so many recipients can open.
     pub recipients: BTreeMap<usize, usize>,
+    /// How many of them each SSH key can open, by the tag of the key. See [`Recipient::tag`](super::Recipient::tag).
+    pub ssh: BTreeMap<String, usize>,
     /// All other files, sorted by name.
     pub unusable: Vec<UnusableFile>,
 }
@@ -80,13 +82,17 @@ pub(super) fn take(folder: &Path, identity: &Identity) -> Result<Inventory, File
             File::Secret(handle) => {
                 let content = fs::read(&path).map_err(CustodyError::Io);
                 let opened = content.and_then(|content| {
-                    decrypt(&content, &handle, identity).map(|opened| (opened, count_recipients(&content)))
+                    decrypt(&content, &handle, identity)
+                        .map(|opened| (opened, count_recipients(&content), ssh_tags(&content)))
                 });
                 match opened {
-                    Ok((Opened { is_bound, .. }, count)) => {
+                    Ok((Opened { is_bound, .. }, count, tags)) => {
                         inventory.secrets.push(handle);
                         inventory.unbound += usize::from(!is_bound);
                         *inventory.recipients.entry(count).or_default() += 1;
+                        for tag in tags {
+                            *inventory.ssh.entry(tag).or_default() += 1;
+                        }
                     }
                     // Another process has just removed it.
                     Err(CustodyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}

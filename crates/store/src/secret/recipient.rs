@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use age::ssh::{self, ParseRecipientKeyError};
 use age::x25519;
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
 
 /// A public key. Anybody can encrypt to it, and only its owner can decrypt.
 #[derive(Clone)]
@@ -77,6 +80,15 @@ impl Recipient {
             Key::X25519(key) => key.to_string(),
             Key::Ssh(key) => key.to_string(),
         }
+    }
+
+    /// By what a file names this key if the key opens it: the first four bytes of the SHA-256 of an SSH key (age-encryption.org/v1).
+    /// `None` for a key of age, which no file names.
+    pub fn tag(&self) -> Option<String> {
+        let Key::Ssh(key) = &self.key else { return None };
+        let line = key.to_string();
+        let blob = STANDARD.decode(line.split(' ').nth(1)?).ok()?;
+        Some(STANDARD_NO_PAD.encode(&Sha256::digest(blob)[..4]))
     }
 
     /// What follows the key in its line, such as the owner's address. Empty for a key of age.
