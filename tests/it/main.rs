@@ -65,6 +65,7 @@ mod recovery;
 mod rehearsal;
 mod reports;
 /// The guarantees: no leaked secret, no change in a dry run, and no edited plan.
+mod rotation;
 mod safety;
 /// Names, patterns, labels, and files: which tenants a command is about.
 mod selection;

@@ -28,7 +28,8 @@ pub(crate) use self::{
     journal::{AuditCommand, ExportArgs, HistoryArgs, ReportArgs},
     line::{asked_format, read_line},
     people::{
-        ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm, StepEffect, WatchArgs,
+        ClientSecretsArgs, ConfirmArgs, DeclineArgs, NextArgs, ResolveArgs, SecretCommand, SheetArgs, SheetForm,
+        StepEffect, WatchArgs,
     },
     plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, RotateArgs, ShowArgs, SigningKey, Split},
     plugins::{ExplainArgs, PluginsCommand},

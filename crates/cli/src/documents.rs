@@ -68,6 +68,8 @@ pub(crate) enum DocumentName {
     Audit,
     /// Who can open the stored secrets, from `flowswap secret recipients`.
     Recipients,
+    /// The client secrets of the integrations, from `flowswap secret list`.
+    ClientSecrets,
     /// What findings mean, from `flowswap explain`.
     Explain,
     /// The plugins that flowswap finds, from `flowswap plugins list`.

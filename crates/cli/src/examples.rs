@@ -146,6 +146,16 @@ pub(crate) const SECRET_COPY: &str = r#"Examples:
   # Show it on a machine without a clipboard
   flowswap secret copy acme --print"#;
 
+pub(crate) const SECRET_LIST: &str = r#"Examples:
+  # List the client secrets of all tenants
+  flowswap secret list
+  # List those that are half a year old
+  flowswap secret list --older-than 180d"#;
+
+pub(crate) const SECRET_VERIFY: &str = r#"Examples:
+  # Check the client secrets that flowswap keeps
+  flowswap secret verify"#;
+
 pub(crate) const SECRET_RECIPIENTS: &str = r#"Examples:
   # List who can open the stored secrets
   flowswap secret recipients"#;

@@ -36,6 +36,7 @@ fn document_of(args: &[&str], printed: &Value) -> Option<String> {
         ("plugins", Some("conformance")) => "conformance",
         ("sim", Some("world")) => "world",
         ("secret", Some("recipients")) => "recipients",
+        ("secret", Some("list" | "verify")) => "client-secrets",
         ("show", _) if has("--as") => "plan-report",
         ("show", _) if printed.get("digest").is_some() => "plan",
         ("show", _) => "plan-part",
@@ -188,6 +189,8 @@ fn every_command_prints_a_document_that_follows_its_schema() {
     json(&["report"], 0);
     json(&["audit", "verify", "--online"], 0);
     json(&["secret", "recipients"], 0);
+    json(&["secret", "list"], 0);
+    json(&["secret", "verify"], 0);
     json(&["explain"], 0);
     json(&["plugins", "list"], 0);
     json(&["plugins", "inspect", "okta"], 0);

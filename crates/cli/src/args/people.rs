@@ -65,6 +65,12 @@ pub(crate) enum SecretCommand {
         #[arg(long)]
         print: bool,
     },
+    /// List the client secrets of the integrations in Okta, and their age. Shows no value.
+    #[command(after_help = examples::SECRET_LIST)]
+    List(ClientSecretsArgs),
+    /// Check that Okta accepts the client secrets that flowswap keeps.
+    #[command(after_help = examples::SECRET_VERIFY)]
+    Verify(ClientSecretsArgs),
     /// List who can open the stored secrets, and how many each can open.
     #[command(after_help = examples::SECRET_RECIPIENTS)]
     Recipients,
@@ -75,6 +81,15 @@ pub(crate) enum SecretCommand {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientSecretsArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Only tenants whose client secret is at least this old, such as `180d`.
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub(crate) older_than: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

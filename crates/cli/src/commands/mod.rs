@@ -7,6 +7,7 @@ mod approve;
 mod audit;
 mod cancel;
 mod check;
+mod client_secrets;
 mod completions;
 mod confirm;
 #[cfg(feature = "sandbox")]
@@ -103,6 +104,8 @@ async fn carry_out(context: &Context, command: Command) -> Result<Exit, Failure>
         Command::Next(args) => next::run(context, &args).await,
         Command::Sheet(args) => sheet::run(context, &args).await,
         Command::Secret(SecretCommand::Copy { select, print }) => secret::run(context, &select, print).await,
+        Command::Secret(SecretCommand::List(args)) => client_secrets::run(context, &args, false).await,
+        Command::Secret(SecretCommand::Verify(args)) => client_secrets::run(context, &args, true).await,
         Command::Secret(SecretCommand::Recipients) => recipients::run(context),
         Command::Secret(SecretCommand::Rekey { yes }) => rekey::run(context, yes).await,
         Command::Confirm(args) => confirm::run(context, &args).await,

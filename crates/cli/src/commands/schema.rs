@@ -8,8 +8,8 @@ use schemars::Schema;
 #[cfg(feature = "sandbox")]
 use super::sim;
 use super::{
-    abandon, apply, approvals, audit, check, decline, desk, detect, evidence, explain, history, next, notify, plugins,
-    recipients, rehearse, replay, resolve, run_report, sheet, show, status, stuck, watch,
+    abandon, apply, approvals, audit, check, client_secrets, decline, desk, detect, evidence, explain, history, next,
+    notify, plugins, recipients, rehearse, replay, resolve, run_report, sheet, show, status, stuck, watch,
 };
 use crate::{
     context::Context,
@@ -65,6 +65,7 @@ fn of(name: DocumentName) -> Schema {
         N::Abandon => describe::<abandon::Report>(),
         N::Audit => describe::<audit::Report>(),
         N::Recipients => describe::<recipients::Report>(),
+        N::ClientSecrets => describe::<client_secrets::Report>(),
         N::Explain => describe::<explain::Report>(),
         N::Plugins => describe::<plugins::List>(),
         N::Plugin => describe::<plugins::Inspection>(),

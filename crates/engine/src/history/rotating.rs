@@ -14,6 +14,11 @@ impl TenantHistory {
         Rotation { number: self.rotations + 1, previous, drop }
     }
 
+    /// The current work, and the work from before the rotation that is under way.
+    pub fn works(&self) -> impl Iterator<Item = &Work> {
+        self.work.as_deref().into_iter().chain(self.settled.as_ref().map(|settled| &*settled.work))
+    }
+
     /// Whether a rotation can begin: nothing is left to do of the work before it.
     pub fn can_rotate(&self) -> bool {
         self.work.is_none() || matches!(self.state, TenantState::Retired | TenantState::Finalized)

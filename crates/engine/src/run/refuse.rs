@@ -220,10 +220,10 @@ fn unread(role: Role, error: &contract::Error, job: &Job, history: &TenantHistor
     Objection { reasons, unread: Some(Cause::of_inspection(role, error, &own)) }
 }
 
-/// Whether another plan has already brought the tenant to the goal of this one.
+/// Whether another plan has already brought the tenant to the goal of this one. Each rotation has a goal of its own.
 pub(super) fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
     let (part, work) = (job.part.as_ref()?, job.work_of(history)?);
-    if work.plan == part.plan || !job.goal.is_reached(history.state) {
+    if work.plan == part.plan || part.tenant.rotation.is_some() || !job.goal.is_reached(history.state) {
         return None;
     }
     let plan = name_plan(&work.plan, history.plan_path.as_ref());

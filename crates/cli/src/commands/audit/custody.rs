@@ -14,7 +14,7 @@ use crate::{context::Context, exit::Failure};
 /// Checks all secrets, and never shows a value.
 pub(super) fn verify(context: &Context, config: &Config, state: &StateDir, history: &History) -> Vec<Check> {
     let needed: BTreeSet<&Handle> =
-        history.tenants().filter_map(|(_, tenant)| tenant.work.as_ref()).flat_map(|work| &work.secrets).collect();
+        history.tenants().flat_map(|(_, tenant)| tenant.works()).flat_map(|work| &work.secrets).collect();
     if needed.is_empty() && !state.secrets().exists() {
         return vec![passed("custody", None, "no tenant needs a secret, and the secret store is empty".to_owned())];
     }

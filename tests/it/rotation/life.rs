@@ -1,0 +1,127 @@
+//! A rotation from the first question to the deletion of the old secret, as `rotation.md` tells it, and its rollback.
+
+use flowswap_sim::{Fault, FaultKind};
+
+use super::{retired_lab, secrets, synchronize};
+use crate::{
+    documents::{documented, words},
+    support::{Background, folder, run_in},
+};
+
+#[test]
+fn half_a_year_later_the_secrets_are_rotated_as_the_document_tells_it() {
+    let dir = folder();
+    let mut sim = Background::start(dir.path(), &["sim", "--tenants", "2", "--latency", "0s", "--dir", "fleet"]);
+    assert!(sim.first_line().starts_with("ready: 2 tenants on https://127.0.0.1:"));
+    let fleet = dir.path().join("fleet");
+    let run = |line: &str, code: i32| {
+        run_in(&fleet, &words(line).iter().map(String::as_str).collect::<Vec<_>>()).expect(code)
+    };
+    run("plan -o plan.json", 0);
+    run("apply plan.json --yes", 0);
+    run("sim advance --dir . 3h", 0);
+    run("finalize --all --yes", 0);
+    let young = run("rotate --older-than 180d -o young.json", 0);
+    assert!(young.stderr.contains("2 tenants left out: the client secret is younger"), "{}", young.stderr);
+    run("sim advance --dir . 180d", 0);
+
+    let session = documented("rotate").whole();
+    for (step, code) in session.commands() {
+        let mut line = step.strip_prefix("flowswap ").unwrap().to_owned();
+        if line.starts_with("apply") || line.starts_with("finalize") {
+            line += " --yes";
+        }
+        session.typed(&step, &run(&line, code));
+    }
+    let list = run("secret list", 0).stdout;
+    assert_eq!(list.matches(" active ").count(), 2, "one secret is left for each: {list}");
+    assert_eq!(list.matches(" 0 d ").count(), 2, "{list}");
+    run("audit verify --online", 0);
+}
+
+/// After each step and each rollback, the directory can synchronize with the secret that it has.
+#[test]
+fn the_directory_always_has_a_secret_that_works() {
+    let lab = retired_lab(1);
+    let before = secrets(&lab, "acme");
+    assert_eq!(before.len(), 1);
+    let (first, _) = before[0].clone();
+    synchronize(&lab);
+
+    lab.run(&["rotate", "acme", "-o", "r1.json"]).expect(0);
+    lab.run(&["apply", "r1.json", "--yes"]).expect(0);
+    synchronize(&lab);
+    assert_eq!(secrets(&lab, "acme").len(), 2);
+    lab.run(&["audit", "verify", "--online"]).expect(0);
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    synchronize(&lab);
+    assert_eq!(lab.in_state("retired"), ["acme"], "the migration stays as it is");
+    let (spare, status) = secrets(&lab, "acme")[1].clone();
+    assert_eq!(status, "INACTIVE");
+    lab.run(&["secret", "verify"]).expect(0);
+
+    // The plan that was rolled back cannot be used again.
+    let again = lab.run(&["apply", "r1.json", "--yes"]).expect(6);
+    assert!(again.stdout.contains("was rolled back after plan"), "{}", again.stdout);
+    // The spare takes the second place.
+    let full = lab.run(&["rotate", "acme", "-o", "r2.json"]).expect(4);
+    assert!(full.stdout.contains("no-room-for-secret"), "{}", full.stdout);
+    lab.run(&["rotate", "acme", "--drop", &spare, "-o", "r2.json", "--force"]).expect(0);
+    lab.run(&["apply", "r2.json", "--yes"]).expect(0);
+    synchronize(&lab);
+    lab.run(&["finalize", "acme", "--yes"]).expect(4);
+    synchronize(&lab);
+    lab.run(&["finalize", "acme", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("retired"), ["acme"]);
+    // Also now, everything can be taken back.
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    synchronize(&lab);
+    let left = secrets(&lab, "acme");
+    assert_eq!(left[0], (first.clone(), "ACTIVE".to_owned()), "{left:?}");
+
+    let spare = left[1].0.clone();
+    lab.run(&["rotate", "acme", "--drop", &spare, "-o", "r3.json"]).expect(0);
+    lab.run(&["apply", "r3.json", "--yes"]).expect(0);
+    lab.run(&["finalize", "acme", "--yes"]).expect(4);
+    synchronize(&lab);
+    lab.run(&["finalize", "acme", "--yes"]).expect(0);
+    lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(0);
+    synchronize(&lab);
+    let left = secrets(&lab, "acme");
+    assert!(left.len() == 1 && left[0].0 != first, "{left:?}");
+    assert_eq!(lab.in_state("finalized"), ["acme"]);
+    lab.run(&["secret", "verify"]).expect(0);
+    lab.run(&["audit", "verify", "--online"]).expect(0);
+}
+
+/// A directory service may say that it took the secret, and keep the old one. That shows once the old one is inactive.
+#[test]
+fn a_directory_that_kept_the_old_secret_is_found_out_and_can_go_back() {
+    let lab = retired_lab(1);
+    lab.run(&["rotate", "acme", "-o", "rotation.json"]).expect(0);
+    let tenant = lab.sim.tenants()[0].clone();
+    let path = format!("/v1/directories/{}/reconnect", tenant.directory_id);
+    let (status, headers) = (200, vec![("content-type".to_owned(), "application/json".to_owned())]);
+    let kind = FaultKind::Script { status, headers, body: "{}".to_owned(), after_commit: false, milliseconds: 0 };
+    lab.sim.add_fault(Fault {
+        host: "*".to_owned(),
+        method: None,
+        path,
+        query: String::new(),
+        kind,
+        times: 0,
+        skip: 0,
+    });
+    let applied = lab.run(&["apply", "rotation.json", "--yes"]);
+    assert!(lab.sim.faults()[0].fired > 0, "{}", applied.show());
+    lab.sim.clear_faults();
+    applied.expect(0);
+    lab.run(&["finalize", "acme", "--yes"]).expect(4);
+    lab.outlive_tokens();
+    let found = lab.run(&["finalize", "acme", "--yes"]).expect(3);
+    assert!(found.stdout.contains("credentials-refused") || found.stdout.contains("okta refused"), "{}", found.show());
+    assert_eq!(lab.in_state("stuck"), ["acme"]);
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    synchronize(&lab);
+    assert_eq!(lab.in_state("retired"), ["acme"]);
+}
