@@ -66,8 +66,11 @@ fn the_directory_always_has_a_secret_that_works() {
     // The spare takes the second place.
     let full = lab.run(&["rotate", "acme", "-o", "r2.json"]).expect(4);
     assert!(full.stdout.contains("no-room-for-secret"), "{}", full.stdout);
-    lab.run(&["rotate", "acme", "--drop", &spare, "-o", "r2.json", "--force"]).expect(0);
-    lab.run(&["apply", "r2.json", "--yes"]).expect(0);
+    let room = documented("room").whole();
+    room.typed("flowswap secret list acme", &lab.run(&["secret", "list", "acme"]).expect(0));
+    let planned = lab.run(&["rotate", "acme", "--drop", &spare, "-o", "rotation.json"]).expect(0);
+    room.typed(&format!("flowswap rotate acme --drop {spare} -o rotation.json"), &planned);
+    lab.run(&["apply", "rotation.json", "--yes"]).expect(0);
     synchronize(&lab);
     lab.run(&["finalize", "acme", "--yes"]).expect(4);
     synchronize(&lab);

@@ -172,7 +172,7 @@ fn the_output_of_a_plugin_is_shown_up_to_a_limit() {
 /// Misbehavior that does not depend on the configuration, and what the output must contain.
 const FROM_THE_BEGINNING: &[(&str, &str)] = &[
     ("wrong-name", "the plugin configured as `rogue` calls itself `okta`"),
-    ("wrong-major", "the plugin `rogue` uses protocol 2.7, but this flowswap uses 1.7"),
+    ("wrong-major", "the plugin `rogue` uses protocol 2.8, but this flowswap uses 1.8"),
     ("wrong-abi", "it was built for another flowswap: its ABI version is 2, this one is 1"),
     ("short-table", "it was built for an older flowswap: its table has 16 bytes"),
     ("foreign-table", "it is not a flowswap plugin: its table is something else"),
