@@ -3,20 +3,37 @@
 mod life;
 mod refusals;
 
-use flowswap_sim::Mutation;
+use std::time::Duration;
+
+use flowswap_sim::{Mutation, SimConfig};
 use serde_json::Value;
 
 use crate::support::Lab;
 
-/// A lab whose tenants are migrated, with their legacy clients deactivated.
-fn retired_lab(tenants: usize) -> Lab {
-    let lab = Lab::with_tenants(tenants);
+/// A lab whose tenants are migrated, with their legacy clients deactivated. Their directories synchronize when they are connected, and by
+/// themselves when somebody reads their status, but only after this time.
+fn retired_lab(tenants: usize, sync_interval: Duration) -> Lab {
+    let lab = Lab::new(SimConfig::default().tenants(tenants).sync_interval(sync_interval));
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.outlive_tokens();
+    synchronize(&lab);
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     lab
 }
+
+/// Runs a command that waits for the next sync, and again after that sync.
+#[track_caller]
+fn run_over_a_sync(lab: &Lab, args: &[&str]) {
+    lab.run(args).expect(4);
+    synchronize(lab);
+    lab.run(args).expect(0);
+}
+
+/// Longer than any test, so that a directory synchronizes only when the test wants it.
+const NEVER: Duration = Duration::from_hours(24);
+/// At every look.
+const ALWAYS: Duration = Duration::ZERO;
 
 /// The ids of the client secrets of a tenant's only integration, oldest first, each with its status.
 fn secrets(lab: &Lab, tenant: &str) -> Vec<(String, String)> {

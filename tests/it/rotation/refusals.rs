@@ -1,6 +1,6 @@
 //! What must not be rotated, and plans of rotations that are out of date.
 
-use super::{retired_lab, secrets};
+use super::{ALWAYS, retired_lab, secrets};
 use crate::support::Lab;
 
 #[test]
@@ -22,7 +22,7 @@ fn only_a_finalized_tenant_is_rotated() {
 /// Of two plans, the second is made for a tenant as it is before the first is carried out.
 #[test]
 fn a_plan_from_before_another_rotation_is_refused() {
-    let lab = retired_lab(1);
+    let lab = retired_lab(1, ALWAYS);
     lab.run(&["rotate", "acme", "-o", "one.json"]).expect(0);
     lab.run(&["rotate", "acme", "-o", "two.json"]).expect(0);
     lab.run(&["apply", "one.json", "--yes"]).expect(0);
@@ -36,7 +36,7 @@ fn a_plan_from_before_another_rotation_is_refused() {
 
 #[test]
 fn a_secret_that_is_needed_or_unknown_is_not_dropped() {
-    let lab = retired_lab(2);
+    let lab = retired_lab(2, ALWAYS);
     let (only, _) = secrets(&lab, "acme")[0].clone();
     for (drop, why) in
         [(only.as_str(), "has room for another secret"), ("ocsUNKNOWN", "has no client secret `ocsUNKNOWN`")]

@@ -85,12 +85,17 @@ impl Progress<'_> {
 
     /// Confirms the directory once more after the previous secret was deactivated: until then it may have used that one unnoticed.
     async fn confirm_without_previous(&mut self, steps: &[Step]) -> Result<(), EarlyEnd> {
+        let mut unconfirmed = None;
         for step in steps.iter().filter(|step| step.proposal.phase == Phase::Confirm) {
-            if self.is_older_than_retirement(step)? {
-                self.take_step(step).await?;
+            if !self.is_older_than_retirement(step)? {
+                continue;
+            }
+            match self.take_step(step).await {
+                Err(end) if is_unconfirmed(&end) => unconfirmed = Some(more_severe(unconfirmed, end)),
+                taken => taken?,
             }
         }
-        Ok(())
+        unconfirmed.map_or(Ok(()), Err)
     }
 
     /// Whether a confirmation is from before the previous secret was deactivated.
