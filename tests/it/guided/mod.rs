@@ -34,7 +34,7 @@ fn world(tenants: usize) -> SimConfig {
 }
 
 /// A lab whose tenants all wait for a person.
-fn waiting(tenants: usize) -> Lab {
+pub(crate) fn waiting(tenants: usize) -> Lab {
     waiting_in(world(tenants))
 }
 
@@ -59,6 +59,6 @@ pub(crate) fn let_sync(lab: &Lab, times: u32) {
 }
 
 /// The only tenant of a lab.
-fn only(lab: &Lab) -> SimTenant {
+pub(crate) fn only(lab: &Lab) -> SimTenant {
     lab.sim.tenants().remove(0)
 }

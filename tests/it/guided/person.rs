@@ -108,12 +108,16 @@ fn submits(sim: &Sim, directory_id: &str) -> u32 {
 /// The client that flowswap created for the tenant, and its secret from the secret store.
 pub(crate) fn service_client(lab: &Lab, tenant: &SimTenant) -> (String, String) {
     let client = lab.org(tenant).service_clients.last().unwrap().id.clone();
+    (client, secret_of(lab, &format!("{}/provision/client_secret", tenant.name)))
+}
+
+/// A secret from the secret store.
+pub(crate) fn secret_of(lab: &Lab, handle: &str) -> String {
     let state = StateDir::at(lab.path(".flowswap"));
     let identity = Identity::load(&state.root().join("identity.txt")).unwrap();
     let store = AgeSecretStore::read_only(state.secrets(), identity);
-    let handle = Handle::new(format!("{}/provision/client_secret", tenant.name));
-    let secret = lab.wait(store.get(&handle)).unwrap().unwrap();
-    (client, secret.expose().to_owned())
+    let secret = lab.wait(store.get(&Handle::new(handle))).unwrap().unwrap();
+    secret.expose().to_owned()
 }
 
 /// The legacy client and its secret, as its General tab in Okta shows them.

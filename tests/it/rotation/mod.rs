@@ -1,5 +1,6 @@
 //! Rotations of client secrets, over the simulator: their whole life, their rollback, and what must not be rotated.
 
+mod guided;
 mod life;
 mod refusals;
 
