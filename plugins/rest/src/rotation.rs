@@ -3,7 +3,7 @@
 
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, EvidenceResult, Flow, Intent, Json, Phase, PlanParams, Reversibility, Role, Rotation,
-    StepParams, StepProposal,
+    SentSecret, StepParams, StepProposal,
 };
 
 use crate::{
@@ -31,22 +31,21 @@ pub(crate) fn propose(params: &PlanParams, rotation: &Rotation, config: &Config)
     let confirm = ConfirmPayload { id: directory.id.clone(), app_data, baseline: None, was_healthy: None };
     let query = test_connection::query(config, &connection)?;
     let connection = Json::encode(&connection)?;
-    let sent = |input: &str| sent_as(input, config, &config.submit);
+    // A submission that is repeated takes another test, because a receipt may serve only once.
+    let sent = |input: &str| [&config.test.operation, &config.submit].map(|to| sent_as(input, config, to)).concat();
     let mut swap = StepProposal {
         needs: own(&["client_id", "client_secret", "secret_id", "receipt"]),
         gives: own(&["swapped_at"]),
         seen_by: Some(Role::Provider),
-        sends: Some(sent("client_secret")),
+        sends: Some(distinct(sent("client_secret"))),
+        queries: query.clone().into_iter().collect(),
         reversibility: Reversibility::Attended,
         undo: Some(format!("a person reconnects `{name}` in the console with the previous client secret")),
         ..step(Phase::Swap, format!("reconnect `{name}` with the new client secret"), connection.clone())
     };
     if rotation.previous.is_some() {
         swap.needs.extend(own(&[Rotation::PREVIOUS_SECRET]));
-        let mut places = sent(Rotation::PREVIOUS_SECRET);
-        places.extend(sent_as(Rotation::PREVIOUS_SECRET, config, &config.test.operation));
-        swap.sends.get_or_insert_default().extend(places);
-        swap.queries.extend(query.clone());
+        swap.sends.get_or_insert_default().extend(distinct(sent(Rotation::PREVIOUS_SECRET)));
         swap.reversibility = Reversibility::Unattended;
         swap.undo = Some(format!("test the previous client secret, and reconnect `{name}` with it"));
     }
@@ -69,10 +68,21 @@ pub(crate) fn propose(params: &PlanParams, rotation: &Rotation, config: &Config)
     ])
 }
 
-/// Reconnects the directory with the new secret.
+/// Reconnects the directory with the new secret. If an earlier attempt may have arrived, the directory tests the secret again.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let receipt = Receipt::of_passed_test(params)?;
-    reconnect(api, params, "client_secret", Some(receipt)).await
+    let is_repeated = params.outputs.contains_key("swapped_at");
+    reconnect(api, params, "client_secret", Some(receipt).filter(|_| !is_repeated)).await
+}
+
+/// Two operations often have the secret at the same place.
+fn distinct(places: Vec<SentSecret>) -> Vec<SentSecret> {
+    places.into_iter().fold(Vec::new(), |mut kept, place| {
+        if !kept.contains(&place) {
+            kept.push(place);
+        }
+        kept
+    })
 }
 
 /// Reconnects the directory with the previous secret, which the directory tests first.

@@ -7,4 +7,4 @@ mod conflicts;
 mod interrupts;
 pub(crate) mod points;
 mod stops;
-mod sweeps;
+pub(crate) mod sweeps;

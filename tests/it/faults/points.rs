@@ -89,11 +89,16 @@ pub(crate) fn uniform(ready: usize) -> SimConfig {
 pub(crate) fn record(run: Run, fits: impl Fn(&Exchange) -> bool) -> Vec<Point> {
     let lab = Lab::new(uniform(1).record(true));
     run.prepare(&lab, &["acme".to_owned()]);
+    record_in(&lab, run.args(), fits)
+}
+
+/// The same for a command of a lab that records, and that has one tenant.
+pub(crate) fn record_in(lab: &Lab, args: &[&str], fits: impl Fn(&Exchange) -> bool) -> Vec<Point> {
     let before = lab.sim.traffic().len();
-    let mut names = Names::of(&lab, &lab.sim.tenants()[0]);
-    lab.run(run.args()).expect(0);
+    let mut names = Names::of(lab, &lab.sim.tenants()[0]);
+    lab.run(args).expect(0);
     // The run creates and deletes clients, so both states have names to replace.
-    names.0.extend(Names::of(&lab, &lab.sim.tenants()[0]).0);
+    names.0.extend(Names::of(lab, &lab.sim.tenants()[0]).0);
     let mut requests: Vec<Point> = Vec::new();
     let mut points = Vec::new();
     for exchange in &lab.sim.traffic()[before..] {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A fault, and how many requests in a row it affects.
-type RepeatedFault = (FaultKind, u32);
+pub(crate) type RepeatedFault = (FaultKind, u32);
 
 const DROP_BEFORE: RepeatedFault = (FaultKind::DropBefore, 1);
 const DROP_AFTER_COMMIT: RepeatedFault = (FaultKind::DropAfterCommit, 1);
@@ -33,7 +33,7 @@ const NEVER: RepeatedFault = (FaultKind::Delay { milliseconds: FOR_EVER }, 1);
 const NEVER_ANSWERED: RepeatedFault = (FaultKind::DelayAfterCommit { milliseconds: FOR_EVER }, 1);
 const HALF_ANSWERED: RepeatedFault = (FaultKind::CutBody { milliseconds: FOR_EVER }, 1);
 
-const ON_WRITES: &[RepeatedFault] = &[
+pub(crate) const ON_WRITES: &[RepeatedFault] = &[
     DROP_BEFORE,
     DROP_AFTER_COMMIT,
     UNAVAILABLE,
@@ -46,7 +46,7 @@ const ON_WRITES: &[RepeatedFault] = &[
 ];
 const ON_READS: &[RepeatedFault] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, CUT, TOO_MANY, STORM, UNAVAILABLE_FOR_LONG];
 /// Holds a request before it is carried out, after that, and in the middle of the answer.
-const HELD: &[RepeatedFault] = &[NEVER, NEVER_ANSWERED, HALF_ANSWERED];
+pub(crate) const HELD: &[RepeatedFault] = &[NEVER, NEVER_ANSWERED, HALF_ANSWERED];
 
 #[test]
 fn faults_at_the_writes_of_an_apply() {

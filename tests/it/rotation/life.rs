@@ -46,16 +46,21 @@ fn the_directory_always_has_a_secret_that_works() {
     let before = secrets(&lab, "acme");
     assert_eq!(before.len(), 1);
     let (first, _) = before[0].clone();
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
 
     lab.run(&["rotate", "acme", "-o", "r1.json"]).expect(0);
     lab.run(&["apply", "r1.json", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     assert_eq!(secrets(&lab, "acme").len(), 2);
     lab.run(&["audit", "verify", "--online"]).expect(0);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     assert_eq!(lab.in_state("retired"), ["acme"], "the migration stays as it is");
+    // Repeating it does not roll the migration back.
+    for selection in [&["acme"][..], &["--all"]] {
+        let again = lab.run(&[&["rollback"], selection, &["--yes"]].concat());
+        assert_eq!((again.code, lab.in_state("retired")), (0, vec!["acme".to_owned()]), "{}", again.show());
+    }
     let (spare, status) = secrets(&lab, "acme")[1].clone();
     assert_eq!(status, "INACTIVE");
     lab.run(&["secret", "verify"]).expect(0);
@@ -71,22 +76,22 @@ fn the_directory_always_has_a_secret_that_works() {
     let planned = lab.run(&["rotate", "acme", "--drop", &spare, "-o", "rotation.json"]).expect(0);
     room.typed(&format!("flowswap rotate acme --drop {spare} -o rotation.json"), &planned);
     lab.run(&["apply", "rotation.json", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     run_over_a_sync(&lab, &["finalize", "acme", "--yes"]);
     assert_eq!(lab.in_state("retired"), ["acme"]);
     // Also now, everything can be taken back.
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     let left = secrets(&lab, "acme");
     assert_eq!(left[0], (first.clone(), "ACTIVE".to_owned()), "{left:?}");
 
     let spare = left[1].0.clone();
     lab.run(&["rotate", "acme", "--drop", &spare, "-o", "r3.json"]).expect(0);
     lab.run(&["apply", "r3.json", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     run_over_a_sync(&lab, &["finalize", "acme", "--yes"]);
     lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     let left = secrets(&lab, "acme");
     assert!(left.len() == 1 && left[0].0 != first, "{left:?}");
     assert_eq!(lab.in_state("finalized"), ["acme"]);
@@ -122,6 +127,6 @@ fn a_directory_that_kept_the_old_secret_is_found_out_and_can_go_back() {
     assert!(proof.stdout.contains("credentials-refused"), "{}", proof.stdout);
     assert_eq!(lab.in_state("stuck"), ["acme"]);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
-    synchronize(&lab);
+    synchronize(&lab, &lab.sim.tenants());
     assert_eq!(lab.in_state("retired"), ["acme"]);
 }

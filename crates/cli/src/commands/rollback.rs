@@ -1,7 +1,7 @@
 //! `flowswap rollback`: shows what it will roll back, asks, and rolls it back.
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Goal, Logbook, StepRollback, TenantState, Work};
+use flowswap_engine::{Goal, Logbook, Overview, StepRollback, TenantState, Work};
 
 use super::{
     abandon,
@@ -114,7 +114,8 @@ fn describe_purged(names: &[&str], each: bool) -> Text {
 
 /// Whether a rollback has taken everything back, and nothing was done since.
 fn is_finished(name: &str, logbook: &Logbook) -> bool {
-    logbook.overview(name).is_some_and(|tenant| tenant.state == TenantState::RolledBack && tenant.plan.is_none())
+    let is_back = |tenant: &Overview| tenant.state == TenantState::RolledBack && tenant.plan.is_none();
+    logbook.overview(name).is_some_and(|tenant| is_back(&tenant) || tenant.is_back_from_rotation)
 }
 
 /// The tenants that a run which was cut off did not reach, and what it should have done for them.

@@ -52,6 +52,9 @@ pub struct Overview {
     /// Which rotation of its client secret the current work is. `None` if the work is a migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<u32>,
+    /// Its last rotation was rolled back. What was there before it is not rolled back any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_back_from_rotation: bool,
     /// The org of the current work: the provider's plugin, and the domain that the org shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<(String, String)>,
@@ -147,6 +150,7 @@ impl TenantHistory {
             plan: work.map(|work| work.plan.clone()),
             taken_back: self.taken_back.clone(),
             rotation: work.and_then(|work| Some(work.tenant.rotation.as_ref()?.number)),
+            is_back_from_rotation: self.is_back_from_rotation(),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),

@@ -24,6 +24,13 @@ impl TenantHistory {
         self.work.is_none() || matches!(self.state, TenantState::Retired | TenantState::Finalized)
     }
 
+    /// Whether the last rotation was rolled back, so that what was there before it counts again. That is not rolled back any more:
+    /// whoever repeats a rollback means the rotation.
+    pub fn is_back_from_rotation(&self) -> bool {
+        let before = self.work.as_ref().map(|work| work.tenant.rotation.as_ref().map_or(0, |rotation| rotation.number));
+        before.is_some_and(|before| before < self.rotations)
+    }
+
     /// Whether the part of a plan is a rotation that has not begun, although there is work.
     pub(crate) fn would_rotate(&self, part: &PlanPart) -> bool {
         let is_other = self.work.as_ref().is_some_and(|work| work.plan != part.plan);

@@ -42,7 +42,7 @@ impl Runner {
         if let Some(reason) = refuse_by_rehearsal(job, history) {
             return Some((Outcome::Refused { changes: vec![reason] }, None));
         }
-        if let Some(done) = already_done(job, history) {
+        if let Some(done) = already_done(job, history).or_else(|| nothing_to_take_back(job, history)) {
             return Some((done, None));
         }
         let by_history = refuse_by_history(job, history);
@@ -229,6 +229,13 @@ pub(super) fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome
     let plan = name_plan(&work.plan, history.plan_path.as_ref());
     let reason = format!("already {} by plan {plan} at {}", history.state, history.since);
     Some(Outcome::Unneeded { state: history.state, reason })
+}
+
+/// Whether a rollback has nothing left to take back, because it took a rotation back before.
+fn nothing_to_take_back(job: &Job, history: &TenantHistory) -> Option<Outcome> {
+    let is_done = job.goal == Goal::RolledBack && history.is_back_from_rotation();
+    let reason = "its last rotation was rolled back, and what was there before it stays";
+    is_done.then(|| Outcome::Unneeded { state: history.state, reason: reason.to_owned() })
 }
 
 /// A plan by its digest, and by its file if that is known.
