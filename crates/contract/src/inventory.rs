@@ -124,7 +124,7 @@ pub struct ServiceClient {
     /// When a program other than flowswap last got a token with it, or was refused one.
     #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
     pub tokens: Tokens,
-    /// Its client secrets, oldest first. Only [`DetectParams::secrets`](crate::DetectParams) asks for them.
+    /// Its client secrets, oldest first. Empty unless `detect` was asked for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<ClientSecret>,
 }

@@ -25,7 +25,7 @@ pub struct DetectParams {
 pub struct Rotation {
     /// Which rotation of the tenant it is, from 1.
     pub number: u32,
-    /// The client secret that the directory has now, if flowswap keeps it. Steps get it as [`PREVIOUS_SECRET`](Self::PREVIOUS_SECRET).
+    /// The client secret that the directory has now, if flowswap keeps it. Steps get it as `previous_secret`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Handle>,
     /// The id of a client secret that is deleted first, to make room for the new one.

@@ -18,7 +18,7 @@ pub(crate) const KEYS: [(&str, bool, &str); 12] = [
     ("client_secret", true, "the service account's client secret"),
     ("directory", true, "the directory's name, as the Directories page shows it"),
     ("domain", true, "the directory's Okta domain, as the Directories page shows it"),
-    ("directory_id", false, "the directory's id, a UUID; needed only to replace its secret"),
+    ("directory_id", false, "the directory's id, a UUID; needed only to rotate its client secret without a person"),
     ("console_url", false, "the tenant's address in the browser, for the run sheet"),
     ("auth_url", false, "https origin for tokens; by default that of Palo Alto Networks"),
     ("api_url", false, "https origin of the interface; by default that of Palo Alto Networks"),

@@ -25,7 +25,7 @@ impl TenantHistory {
     }
 
     /// Whether the last rotation was rolled back, so that what was there before it counts again. That is not rolled back any more:
-    /// whoever repeats a rollback means the rotation.
+    /// a person who repeats a rollback means the rotation.
     pub fn is_back_from_rotation(&self) -> bool {
         let before = self.work.as_ref().map(|work| work.tenant.rotation.as_ref().map_or(0, |rotation| rotation.number));
         before.is_some_and(|before| before < self.rotations)
