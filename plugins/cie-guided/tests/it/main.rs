@@ -45,7 +45,6 @@ fn try_open(table: Value) -> Result<Driver<CieGuided>, Error> {
     let mut plugin = Driver::open_with(Role::Directory, table, secrets)?;
     plugin.secrets.insert("cie-secret".to_owned(), "CANARY-cie-secret".to_owned());
     plugin.secrets.insert("new-secret".to_owned(), "CANARY-new-secret".to_owned());
-    plugin.secrets.insert("old-secret".to_owned(), "CANARY-old-secret".to_owned());
     Ok(plugin)
 }
 

@@ -84,7 +84,9 @@ fn the_previous_secret_is_given_back_if_flowswap_keeps_it() {
     let inputs = json!({"client_secret": {"$secret": "new-secret"}, "previous_secret": {"$secret": "old-secret"}});
     let mut params = step_params(Role::Directory, &proposal, inputs, json!({}));
     params["rotation"] = json!(1);
-    let reply: ApplyReply = open(table()).call(&mut cie, Op::Undo, params).unwrap();
+    let mut plugin = open(table());
+    plugin.secrets.insert("old-secret".to_owned(), "CANARY-old-secret".to_owned());
+    let reply: ApplyReply = plugin.call(&mut cie, Op::Undo, params).unwrap();
     assert!(reply.operator.is_none(), "nobody has to do anything");
     assert_eq!(cie.secret.as_deref(), Some("CANARY-old-secret"));
 }
