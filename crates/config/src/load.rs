@@ -87,6 +87,7 @@ impl Reader {
             identity: custody.identity,
             passphrase: custody.passphrase,
             recipients: custody.recipients,
+            max_secret_age: custody.max_age,
             vault,
             network,
             run,

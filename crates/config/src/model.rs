@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -36,6 +37,8 @@ pub struct Config {
     pub passphrase: Option<SecretRef>,
     /// Who can open the secrets besides the identity.
     pub recipients: Vec<PublicKey>,
+    /// The age from which a client secret should be rotated.
+    pub max_secret_age: Option<Duration>,
     /// Where Vault is, for the secrets that are there.
     pub vault: Vault,
     /// How to reach orgs and directories.

@@ -59,6 +59,7 @@ pub(crate) struct Custody {
     pub(crate) identity: Option<PathBuf>,
     pub(crate) passphrase: Option<SecretRef>,
     pub(crate) recipients: Vec<PublicKey>,
+    pub(crate) max_age: Option<Duration>,
 }
 
 /// A public key under `recipients`, whose owner can open the secrets too.
@@ -72,9 +73,10 @@ pub struct PublicKey {
 impl Reader {
     pub(crate) fn read_custody(&mut self, root: &Table) -> Custody {
         let table = self.table(root, "secrets");
-        self.check_keys(&table, &["identity", "passphrase", "recipients"], "`[secrets]`");
+        self.check_keys(&table, &["identity", "passphrase", "recipients", "max_age"], "`[secrets]`");
         let (identity, passphrase) = (self.path(&table, "identity"), self.secret(&table, "passphrase"));
-        Custody { identity, passphrase, recipients: self.public_keys(&table, "recipients") }
+        let (recipients, max_age) = (self.public_keys(&table, "recipients"), self.duration(&table, "max_age"));
+        Custody { identity, passphrase, recipients, max_age }
     }
 
     fn public_keys(&mut self, table: &Table, key: &str) -> Vec<PublicKey> {

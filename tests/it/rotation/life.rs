@@ -27,6 +27,16 @@ fn half_a_year_later_the_secrets_are_rotated_as_the_document_tells_it() {
     assert!(young.stderr.contains("2 tenants left out: the client secret is younger"), "{}", young.stderr);
     run("sim advance --dir . 180d", 0);
 
+    let config = std::fs::read_to_string(fleet.join("migrate.toml")).unwrap();
+    let aged = config.replace("[secrets]\n", "[secrets]\nmax_age = \"180d\"\n");
+    assert_ne!(aged, config);
+    std::fs::write(fleet.join("migrate.toml"), aged).unwrap();
+    let status = run("status --metrics fleet.prom", 0).stdout;
+    assert!(status.contains(" flowswap rotate acme -o acme.json"), "{status}");
+    assert!(status.contains("acme: its client secret was made at "), "{status}");
+    let metrics = std::fs::read_to_string(fleet.join("fleet.prom")).unwrap();
+    assert!(metrics.contains("flowswap_client_secret_made_timestamp_seconds{tenant=\"acme\"} "), "{metrics}");
+
     let session = documented("rotate").whole();
     for (step, code) in session.commands() {
         let mut line = step.strip_prefix("flowswap ").unwrap().to_owned();
@@ -41,6 +51,7 @@ fn half_a_year_later_the_secrets_are_rotated_as_the_document_tells_it() {
     let list = run("secret list", 0).stdout;
     assert_eq!(list.matches(" active ").count(), 2, "one secret is left for each: {list}");
     assert_eq!(list.matches(" 1 d ").count(), 2, "{list}");
+    assert!(!run("status", 0).stdout.contains("its client secret was made at"), "the new secrets are young");
     run("audit verify --online", 0);
 }
 

@@ -1,12 +1,12 @@
 //! `flowswap status`: shows the state of every tenant and the one command to run next.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{Clock, Direction, Intent, Overview, Refusal, TenantState, Time, Verdict};
 use flowswap_host::quoted;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -65,6 +65,13 @@ struct Row {
     /// Which rotation of its client secret the current work is.
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation: Option<u32>,
+    /// When flowswap made the client secret that the directory has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
+    secret_made_at: Option<Timestamp>,
+    /// Whether that is longer ago than `max_age` in `[secrets]` allows.
+    #[serde(skip)]
+    is_secret_old: bool,
     /// The run that should have done this was to roll the tenant back, and did not reach it.
     #[serde(skip)]
     waits_for_rollback: bool,
@@ -101,7 +108,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         };
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
         exit = started::worst(exit, tenant.as_ref().map_or(Exit::NeedsPerson, standing::exit_of));
-        let mut row = Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak);
+        let mut row = Row::new(name, config.tenant(name).is_some(), tenant, outstanding, soak, config.max_secret_age);
         // The command at work is about to do it.
         row.next.take_if(|_| report.at_work.is_some() && row.intent.is_some());
         report.tenants.push(row);
@@ -126,11 +133,22 @@ fn describe(doing: &Doing) -> Text {
 }
 
 impl Row {
-    fn new(name: &str, configured: bool, known: Option<Overview>, outstanding: Outstanding, soak: Soak) -> Self {
+    fn new(
+        name: &str,
+        configured: bool,
+        known: Option<Overview>,
+        outstanding: Outstanding,
+        soak: Soak,
+        max_age: Option<Duration>,
+    ) -> Self {
         let since = known.as_ref().map(|tenant| tenant.since);
         let tenant = known.unwrap_or_else(|| Overview::unplanned(Timestamp::UNIX_EPOCH));
         let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
         let waits_for_rollback = tenant.waits_for_rollback();
+        let age = tenant.secret_made_at.map(|made_at| SystemClock.now().duration_since(made_at));
+        let limit = max_age.and_then(|limit| SignedDuration::try_from(limit).ok());
+        let can_rotate = matches!(tenant.state, TenantState::Retired | TenantState::Finalized);
+        let is_secret_old = can_rotate && age.zip(limit).is_some_and(|(age, limit)| age >= limit);
         let finalize_from = soak.left(&tenant, SystemClock.now()).filter(|_| can_be_finalized(&tenant));
         Self {
             name: name.to_owned(),
@@ -138,7 +156,10 @@ impl Row {
             state: tenant.state,
             step: tenant.step.clone(),
             // Every command needs the configuration of the tenant.
-            next: next_command_now(name, &tenant, soak).filter(|_| configured).map(full_command::of),
+            next: next_command_now(name, &tenant, soak)
+                .or_else(|| is_secret_old.then(|| format!("flowswap rotate {name} -o {name}.json")))
+                .filter(|_| configured)
+                .map(full_command::of),
             way_out: abandon::abandon_command(name, &tenant)
                 .filter(|_| tenant.state != TenantState::RollingBack)
                 .map(full_command::of),
@@ -149,6 +170,8 @@ impl Row {
                 .or(tenant.reason)
                 .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
             rotation: tenant.rotation,
+            secret_made_at: tenant.secret_made_at,
+            is_secret_old,
             waits_for_rollback,
             finalize_from,
             intent: tenant.intent,
@@ -333,6 +356,10 @@ fn notes(row: &Row) -> Vec<Note<'_>> {
         let of_many = text!("{}: {}", verb(refusal), refusal.reasons.join("; "));
         Note { of_many, ..note(show_refusal(refusal)) }
     }));
+    if let Some(made_at) = row.secret_made_at.filter(|_| row.is_secret_old) {
+        let of_many = text!("the client secret is older than `max_age` in `[secrets]` allows");
+        notes.push(Note { of_many, ..note(text!("its client secret was made at {}; rotate it", made_at)) });
+    }
     if !row.configured {
         notes.push(note(Text::from("the configuration no longer has this tenant; add it again to work on it")));
     }

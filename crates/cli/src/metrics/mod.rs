@@ -52,6 +52,7 @@ struct Known {
     state: String,
     is_overdue: bool,
     last_look: Option<Timestamp>,
+    secret_made_at: Option<Timestamp>,
 }
 
 impl Metrics {
@@ -154,6 +155,7 @@ async fn read_tenants(config: &Config, logbook: &Logbook, now: Timestamp) -> Res
             state: state.to_string(),
             is_overdue: question.is_some_and(|question| question.deadline < now),
             last_look: known.and_then(|known| known.last_at),
+            secret_made_at: known.and_then(|known| known.secret_made_at),
             name,
         });
     }
@@ -186,6 +188,12 @@ impl Seen {
             Type::Gauge,
             "When the journal got its last record of the tenant. A check that finds nothing new leaves none.",
             tenants.iter().filter_map(|it| Some((it.label(), value(it.last_look?.as_second())))),
+        );
+        text.add(
+            "flowswap_client_secret_made_timestamp_seconds",
+            Type::Gauge,
+            "When flowswap made the client secret that the directory has.",
+            tenants.iter().filter_map(|it| Some((it.label(), value(it.secret_made_at?.as_second())))),
         );
         self.print_runs(&mut text);
         text.add(
@@ -242,7 +250,8 @@ mod tests {
     #[test]
     fn a_name_cannot_leave_its_label() {
         let name = "a\"} 1\nflowswap_tenant_overdue{tenant=\"b\\".to_owned();
-        let tenant = Known { name, state: "waiting".to_owned(), is_overdue: true, last_look: None };
+        let tenant =
+            Known { name, state: "waiting".to_owned(), is_overdue: true, last_look: None, secret_made_at: None };
         let text = Seen::default().print(&[tenant], Timestamp::UNIX_EPOCH);
         let overdue: Vec<&str> = text.lines().filter(|line| line.starts_with("flowswap_tenant_overdue{")).collect();
         assert_eq!(overdue, [r#"flowswap_tenant_overdue{tenant="a\"} 1\nflowswap_tenant_overdue{tenant=\"b\\"} 1"#]);

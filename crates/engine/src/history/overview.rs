@@ -52,6 +52,9 @@ pub struct Overview {
     /// Which rotation of its client secret the current work is. `None` if the work is a migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<u32>,
+    /// When the client secret that the directory has, or is about to get, was made by flowswap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_made_at: Option<Timestamp>,
     /// Its last rotation was rolled back. What was there before it is not rolled back any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_back_from_rotation: bool,
@@ -150,6 +153,7 @@ impl TenantHistory {
             plan: work.map(|work| work.plan.clone()),
             taken_back: self.taken_back.clone(),
             rotation: work.and_then(|work| Some(work.tenant.rotation.as_ref()?.number)),
+            secret_made_at: work.and_then(Work::client_secret_made_at),
             is_back_from_rotation: self.is_back_from_rotation(),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),

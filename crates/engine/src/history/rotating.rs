@@ -58,6 +58,12 @@ impl TenantHistory {
 }
 
 impl Work {
+    /// When the client secret of the service client was made.
+    pub(super) fn client_secret_made_at(&self) -> Option<Timestamp> {
+        let made = self.done.iter().find(|done| self.phase_of(&done.id) == Some(Phase::Provision));
+        made.map(|done| done.at)
+    }
+
     /// The client secret that the work made, if it is kept.
     fn kept_client_secret(&self) -> Option<Handle> {
         let made = self.done.iter().filter(|done| self.phase_of(&done.id) == Some(Phase::Provision));
