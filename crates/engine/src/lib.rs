@@ -53,7 +53,7 @@ pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use packed::Packed;
 pub use plan::{
     NO_ROLLBACK, OfSides, Outline, PLAN_FORMAT, Plan, PlanError, PlanFile, PlanPart, PlannedTenant, PluginPin, Seen,
-    StepRollback, digest_config, hold_back_shared_orgs, lint,
+    StepRollback, digest_config, hold_back_shared_orgs, is_step_of_rotation, lint,
 };
 pub use planning::plan_tenant;
 pub use ports::{

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::Verdict;
+use flowswap_engine::{Verdict, is_step_of_rotation};
 
 use crate::{change::Change, class::Class, number::number, tenant::TenantLine, timeline::Timeline};
 
@@ -18,12 +18,14 @@ pub(crate) fn summarize(classes: &[Class], tenants: &[TenantLine], timeline: Opt
     let count = |is_one: &dyn Fn(&Class) -> bool| -> usize {
         changed.iter().filter(|class| is_one(class)).map(|class| class.tenants.len()).sum()
     };
-    let mut sentences = vec![format!(
-        "flowswap will migrate {} of {} to the client-credential flow, in {}.",
-        count(&|_| true),
-        number(tenants.len(), "tenant", "tenants"),
-        number(changed.len(), "class", "classes"),
-    )];
+    let rotates = changed.iter().any(|class| class.steps.iter().any(|step| is_step_of_rotation(&step.id)));
+    let (all, tenants_of) = (count(&|_| true), number(tenants.len(), "tenant", "tenants"));
+    let in_classes = number(changed.len(), "class", "classes");
+    let mut sentences = vec![if rotates {
+        format!("flowswap will rotate the client secret of {all} of {tenants_of}, in {in_classes}.")
+    } else {
+        format!("flowswap will migrate {all} of {tenants_of} to the client-credential flow, in {in_classes}.")
+    }];
     sentences.extend(describe_scopes(&changed));
     let by_hand = count(&|class| class.steps.iter().any(|step| step.by_person));
     if by_hand > 0 {
@@ -35,7 +37,8 @@ pub(crate) fn summarize(classes: &[Class], tenants: &[TenantLine], timeline: Opt
     }
     let blocked = tenants.iter().filter(|tenant| matches!(tenant.verdict, Verdict::Blocked | Verdict::Unknown)).count();
     if blocked > 0 {
-        sentences.push(format!("{} cannot be migrated yet.", number(blocked, "tenant", "tenants")));
+        let what = if rotates { "rotated" } else { "migrated" };
+        sentences.push(format!("{} cannot be {what} yet.", number(blocked, "tenant", "tenants")));
     }
     sentences.extend(timeline.and_then(name_next));
     sentences

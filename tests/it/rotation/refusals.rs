@@ -51,3 +51,13 @@ fn a_secret_that_is_needed_or_unknown_is_not_dropped() {
         both.stderr
     );
 }
+
+/// Nobody answers the question here, so nothing happens.
+#[test]
+fn a_rotation_asks_before_it_begins() {
+    let lab = retired_lab(1, ALWAYS);
+    lab.run(&["rotate", "acme", "-o", "rotation.json"]).expect(0);
+    let output = lab.run(&["apply", "rotation.json"]).expect(2);
+    assert!(output.stderr.contains("cannot ask for confirmation"), "{}", output.show());
+    assert_eq!(secrets(&lab, "acme").len(), 1);
+}

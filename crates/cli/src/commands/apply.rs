@@ -76,7 +76,9 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     }
     if !meant.is_empty() {
         let whom = text!("{}{}", display::tenants(meant.len()), stage::name_waves(&stages, &meant));
-        let question = Question::about(meant.len(), format!("Migrate {}?", whom.into_string()));
+        let rotates = plan.outlines().any(|tenant| tenant.rotates);
+        let what = if rotates { "Rotate the client secrets of" } else { "Migrate" };
+        let question = Question::about(meant.len(), format!("{what} {}?", whom.into_string()));
         question.ask(context, &summary, args.yes).await?;
     }
     // Somebody may have withdrawn an approval while the question was open.

@@ -73,6 +73,10 @@ pub(super) fn within_reach<'s>(
         tenant.taken_back.contains(&plan.head().digest)
             || (tenant.plan.is_some() && tenant.direction == Direction::Back && !tenant.is_swapped_for_good())
     };
+    // A rotation begins where a migration is over.
+    let rotating: BTreeSet<&String> = plan.outlines().filter(|it| it.rotates).map(|it| &it.name).collect();
+    let is_to_rotate =
+        |name: &String, tenant: &Overview| rotating.contains(name) && tenant.plan.as_ref() != Some(&plan.head().digest);
     // At best, every wave ends with all of its other tenants swapped.
     let mut at_best = known.clone();
     let mut reached = BTreeSet::new();
@@ -80,8 +84,10 @@ pub(super) fn within_reach<'s>(
         if !stage.is_done(&at_best) && stage.hold(plan, &stages[..index], &at_best, args).is_some() {
             break;
         }
-        let is_over = |tenant: &Overview| tenant.is_swapped_for_good() || is_refused(tenant);
-        let is_left = |name: &&String| !known.get(*name).is_some_and(is_over);
+        let is_over = |name: &String, tenant: &Overview| {
+            is_refused(tenant) || (tenant.is_swapped_for_good() && !is_to_rotate(name, tenant))
+        };
+        let is_left = |name: &&String| !known.get(*name).is_some_and(|tenant| is_over(name, tenant));
         reached.extend(stage.names.iter().filter(is_left));
         for name in stage.names.iter().filter(|name| !known.get(*name).is_some_and(is_refused)) {
             let tenant = at_best.entry(name.clone()).or_insert_with(|| Overview::unplanned(SystemClock.now()));

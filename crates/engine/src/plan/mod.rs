@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 pub use file::PlanFile;
 use lint::Linter;
 pub use lint::lint;
-pub use order::NO_ROLLBACK;
+pub use order::{NO_ROLLBACK, is_step_of_rotation};
 pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
@@ -276,6 +276,8 @@ pub struct Outline {
     pub steps: usize,
     /// Whether its rollback needs a person.
     pub needs_person_for_rollback: bool,
+    /// Whether its steps rotate a client secret.
+    pub rotates: bool,
 }
 
 impl PlannedTenant {
@@ -288,6 +290,7 @@ impl PlannedTenant {
             findings: self.findings.iter().map(|finding| finding.id.clone()).collect(),
             steps: self.steps.len(),
             needs_person_for_rollback: self.way_back.iter().any(is_attended),
+            rotates: self.rotation.is_some(),
         }
     }
 

@@ -17,10 +17,18 @@ pub(crate) fn order(mut proposals: Vec<(Role, StepProposal)>, rotation: Option<&
             Phase::Test if role == Role::Provider => format!("{}-{role}", proposal.phase),
             phase => phase.to_string(),
         };
-        let id = rotation.map_or(id.clone(), |rotation| format!("rotation-{}-{id}", rotation.number));
+        let id = rotation.map_or(id.clone(), |rotation| format!("{ROTATION}{}-{id}", rotation.number));
         steps.push(Step { id, role, proposal });
     }
     steps
+}
+
+/// How the ids of a rotation's steps begin. Journals have them, so this must not change.
+const ROTATION: &str = "rotation-";
+
+/// Whether a step of this id belongs to a rotation.
+pub fn is_step_of_rotation(id: &str) -> bool {
+    id.starts_with(ROTATION)
 }
 
 /// Whether a step can come before the service client exists.

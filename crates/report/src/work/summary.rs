@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Direction, RequestOutcome, TenantState, Verdict};
+use flowswap_engine::{Direction, RequestOutcome, TenantState, Verdict, is_step_of_rotation};
 use jiff::Timestamp;
 
 use super::{
-    attempt::AttemptEnd,
+    attempt::{Attempt, AttemptEnd},
     run::RunLine,
     selection::Selection,
     statement::SecretEvent,
@@ -138,17 +138,20 @@ fn name_by_cause(tenants: Vec<&WorkedTenant>, own_words: impl Fn(&str) -> Vec<St
     sentences
 }
 
-/// What nobody can undo.
-fn purged(tenants: &[WorkedTenant]) -> Option<String> {
-    let is_purged = |tenant: &&WorkedTenant| {
-        let mut attempts = tenant.attempts.iter();
-        attempts.any(|it| (it.phase, it.direction, it.end) == (Phase::Purge, Direction::Forward, AttemptEnd::Done))
+/// What nobody can undo: deleted legacy clients, and deleted client secrets.
+fn purged(tenants: &[WorkedTenant]) -> Vec<String> {
+    let count = |of_rotation: bool| {
+        let is_done =
+            |it: &Attempt| (it.phase, it.direction, it.end) == (Phase::Purge, Direction::Forward, AttemptEnd::Done);
+        let is_it = |it: &Attempt| is_done(it) && is_step_of_rotation(&it.step) == of_rotation;
+        tenants.iter().filter(|tenant| tenant.attempts.iter().any(is_it)).count()
     };
-    match tenants.iter().filter(is_purged).count() {
+    let say = |count: usize, what: &str| match count {
         0 => None,
-        1 => Some("The legacy client of 1 tenant was deleted. That is irreversible.".to_owned()),
-        many => Some(format!("The legacy clients of {many} tenants were deleted. That is irreversible.")),
-    }
+        1 => Some(format!("The {what} of 1 tenant was deleted. That is irreversible.")),
+        many => Some(format!("The {what}s of {many} tenants were deleted. That is irreversible.")),
+    };
+    say(count(false), "legacy client").into_iter().chain(say(count(true), "previous client secret")).collect()
 }
 
 /// The tenants that nothing was done for, by what a plan says of them, without those that a stopped run did not get to.
