@@ -160,8 +160,10 @@ impl Stage<'_> {
         let is_rehearsing =
             |tenant: &Overview| tenant.rehearsal.as_ref().is_some_and(|it| it.plan == plan.head().digest);
         let so_far = plan.head().waves.iter().take(index + 1).flat_map(|wave| &wave.tenants);
-        let rehearsing = so_far.filter_map(|name| known.get_key_value(name)).find(|(_, tenant)| is_rehearsing(tenant));
-        let going_on = rehearsing.map(|(name, _)| full_command::of(format!("flowswap rehearse {name}")));
+        let rehearsing = so_far.filter(|name| known.get(*name).is_some_and(is_rehearsing));
+        let rehearsing: Vec<&str> = rehearsing.map(String::as_str).collect();
+        let going_on =
+            (!rehearsing.is_empty()).then(|| full_command::of(format!("flowswap rehearse {}", rehearsing.join(" "))));
         if gate != Gate::Open {
             let held = Held::new(wave, self.names.len(), &gate, args);
             let catching_up = || catch_up(&gate, known, args);
@@ -173,7 +175,11 @@ impl Stage<'_> {
         let like = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
         (!missing.is_empty()).then(|| {
             let held = Held::new(wave, self.names.len(), &Gate::Open, args);
-            let reason = format!("nobody has rehearsed a tenant like {like} with these plugins");
+            let reason = if missing.iter().all(|name| rehearsing.contains(name)) {
+                format!("the rehearsal of {like} is not finished")
+            } else {
+                format!("nobody has rehearsed a tenant like {like} with these plugins")
+            };
             let next = going_on.unwrap_or_else(|| full_command::of(rehearse::command(&missing, &args.file.plan)));
             Held { reason, next, ..held }.unless_expired(plan.head(), &self.names)
         })
