@@ -1,11 +1,11 @@
 //! A rotation from the first question to the deletion of the old secret, as `rotation.md` tells it, and its rollback.
 
-use flowswap_sim::{Fault, FaultKind};
+use flowswap_sim::{Fault, FaultKind, Scenario, SimConfig, SimTenant};
 
 use super::{ALWAYS, NEVER, retired_lab, run_over_a_sync, secrets, synchronize};
 use crate::{
     documents::{documented, words},
-    support::{Background, folder, run_in},
+    support::{Background, Lab, folder, run_in},
 };
 
 #[test]
@@ -145,4 +145,32 @@ fn a_directory_that_kept_the_old_secret_is_found_out_and_can_go_back() {
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     synchronize(&lab, &lab.sim.tenants());
     assert_eq!(lab.in_state("retired"), ["acme"]);
+}
+
+/// flowswap neither migrated the tenant nor keeps its secret. So only a person could give the old secret back.
+#[test]
+fn a_tenant_that_was_migrated_without_flowswap_is_rotated() {
+    let lab = Lab::new(SimConfig::default().tenants(8).sync_interval(ALWAYS));
+    let is_migrated = |tenant: &SimTenant| tenant.scenario == Scenario::Migrated;
+    let tenant = lab.sim.tenants().into_iter().find(is_migrated).unwrap();
+    let name = tenant.name.as_str();
+    let planned = lab.run(&["rotate", name, "-o", "rotation.json"]).expect(0);
+    assert!(planned.stdout.contains("previous-secret-elsewhere"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("attended"), "{}", planned.stdout);
+    lab.run(&["apply", "rotation.json", "--yes"]).expect(0);
+    lab.run(&["rollback", name, "--yes"]).expect(4);
+    let sheet = lab.run(&["sheet", name]).expect(0).stdout;
+    assert!(sheet.contains("with the previous client secret"), "{sheet}");
+    lab.run(&["confirm", name]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), [name]);
+    let status = lab.run(&["status", name]).expect(0).stdout;
+    assert!(status.contains(&format!("flowswap rotate {name} -o {name}.json")), "{status}");
+    // Nobody gave the old secret back, so the directory would now be refused. Another rotation heals that.
+    let spare = secrets(&lab, name)[1].0.clone();
+    lab.run(&["rotate", name, "--drop", &spare, "-o", "again.json"]).expect(0);
+    lab.run(&["apply", "again.json", "--yes"]).expect(0);
+    lab.run(&["finalize", name, "--yes"]).expect(0);
+    lab.run(&["finalize", name, "--purge", "--yes"]).expect(0);
+    synchronize(&lab, &[tenant.clone()]);
+    lab.run(&["secret", "verify", name]).expect(0);
 }

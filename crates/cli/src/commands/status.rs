@@ -275,6 +275,7 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         S::RolledBack if is_rehearsed && !is_outdated => Some(apply()),
         // The previous client secret is deactivated, and still takes a place.
         S::Retired if tenant.rotation.is_some() => Some(format!("flowswap finalize {name} --purge")),
+        S::RolledBack if tenant.was_rotation => Some(format!("flowswap rotate {name} -o {name}.json")),
         S::RolledBack => Some(plan_again(&[name])),
         // The plan expired, or something changed since it was made.
         S::Planned if is_outdated => match tenant.intent.as_ref().and_then(|intent| intent.newer_plan.as_ref()) {

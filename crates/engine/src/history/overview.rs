@@ -55,6 +55,9 @@ pub struct Overview {
     /// When the client secret that the directory has, or is about to get, was made by flowswap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_made_at: Option<Timestamp>,
+    /// It is rolled back, and that was a rotation of a tenant that flowswap had not migrated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_rotation: bool,
     /// Its last rotation was rolled back. What was there before it is not rolled back any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_back_from_rotation: bool,
@@ -154,6 +157,7 @@ impl TenantHistory {
             taken_back: self.taken_back.clone(),
             rotation: work.and_then(|work| Some(work.tenant.rotation.as_ref()?.number)),
             secret_made_at: work.and_then(Work::client_secret_made_at),
+            was_rotation: self.former.as_ref().is_some_and(|former| former.tenant.rotation.is_some()),
             is_back_from_rotation: self.is_back_from_rotation(),
             org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
