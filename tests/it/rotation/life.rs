@@ -171,6 +171,6 @@ fn a_tenant_that_was_migrated_without_flowswap_is_rotated() {
     lab.run(&["apply", "again.json", "--yes"]).expect(0);
     lab.run(&["finalize", name, "--yes"]).expect(0);
     lab.run(&["finalize", name, "--purge", "--yes"]).expect(0);
-    synchronize(&lab, &[tenant.clone()]);
+    synchronize(&lab, std::slice::from_ref(&tenant));
     lab.run(&["secret", "verify", name]).expect(0);
 }
