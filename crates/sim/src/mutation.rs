@@ -50,6 +50,8 @@ pub enum Mutation {
     SetServiceApp { org: String, change: ServiceAppChange },
     /// Revokes a service client and its tokens.
     RevokeServiceClient { org: String, client: String },
+    /// Deactivates a client secret of a service client.
+    DeactivateSecret { org: String, client: String, secret: String },
     /// Turns the authorization-server feature on or off.
     SetAuthorizationServers { org: String, enabled: bool },
     /// Sets the flow and the client of a directory without a connection test.
@@ -145,6 +147,13 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             log_admin_action(&mut org, "integration.api_service.lifecycle.revoke", &client, now);
             org.services.retain(|known| known.id != client);
             org.tokens.retain(|_, token| token.client_id != client);
+        }
+        Mutation::DeactivateSecret { org: host, client, secret } => {
+            let mut org = org(&host)?;
+            let client = org.service_mut(&client).ok_or(format!("there is no service client {client}"))?;
+            let known = client.secrets.iter_mut().find(|known| known.id == secret);
+            let known = known.ok_or(format!("there is no secret {secret}"))?;
+            (known.status, known.last_updated) = (Status::Inactive, now);
         }
         Mutation::SetAuthorizationServers { org: host, enabled } => org(&host)?.authorization_servers = enabled,
         Mutation::SetConnection { directory: id, flow, client_id } => {

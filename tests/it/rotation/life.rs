@@ -1,6 +1,6 @@
 //! A rotation from the first question to the deletion of the old secret, as `rotation.md` tells it, and its rollback.
 
-use flowswap_sim::{Fault, FaultKind, Scenario, SimConfig, SimTenant};
+use flowswap_sim::{Fault, FaultKind, Mutation, Scenario, SimConfig, SimTenant};
 
 use super::{ALWAYS, NEVER, retired_lab, run_over_a_sync, secrets, synchronize};
 use crate::{
@@ -145,6 +145,28 @@ fn a_directory_that_kept_the_old_secret_is_found_out_and_can_go_back() {
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     synchronize(&lab, &lab.sim.tenants());
     assert_eq!(lab.in_state("retired"), ["acme"]);
+}
+
+/// Somebody else deactivates a secret in Okta, and no sync has shown that yet. flowswap never deactivates the one that is left.
+#[test]
+fn the_only_active_secret_stays_active() {
+    for (nth, args, why) in [
+        (1, ["finalize", "acme", "--yes"], "is the only active secret of the integration"),
+        (0, ["rollback", "acme", "--yes"], "the directory's test failed"),
+    ] {
+        let lab = retired_lab(1, NEVER);
+        lab.run(&["rotate", "acme", "-o", "rotation.json"]).expect(0);
+        lab.run(&["apply", "rotation.json", "--yes"]).expect(0);
+        let (org, client) =
+            (lab.sim.tenants()[0].domain.clone(), lab.org(&lab.sim.tenants()[0]).service_clients[0].id.clone());
+        let secret = secrets(&lab, "acme")[nth].0.clone();
+        lab.sim.mutate(Mutation::DeactivateSecret { org, client, secret: secret.clone() }).unwrap();
+        let output = lab.run(&args).expect(3);
+        assert!(output.stdout.contains(why), "{}", output.show());
+        let active: Vec<String> =
+            secrets(&lab, "acme").into_iter().filter(|(_, status)| status == "ACTIVE").map(|(id, _)| id).collect();
+        assert!(active.len() == 1 && active[0] != secret, "{active:?}");
+    }
 }
 
 /// flowswap neither migrated the tenant nor keeps its secret. So only a person could give the old secret back.

@@ -124,6 +124,12 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         Some(secret) if secret.is_inactive() => {
             Evidence::new("deactivated", EvidenceResult::Pass, format!("secret {id} was already inactive"))
         }
+        Some(_) if !found.iter().any(|secret| secret.id == payload.replaced && !secret.is_inactive()) => {
+            let message =
+                format!("the previous secret {} is not active, so {id} is the only one that works", payload.replaced);
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with_hint("find out who changed the previous secret; activate it, or keep the new one"));
+        }
         Some(_) => {
             let answer = secrets::deactivate(api, &payload.client_id, id).await?;
             let detail = format!("secret {id} is inactive; it stays until the next rotation drops it");

@@ -14,8 +14,16 @@ use crate::{
 pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: Payload = params.payload()?;
     let replaced = &payload.replaced;
-    if expect(api, &payload).await?.is_inactive() {
+    let found = secrets::list(api, &payload.client_id).await?;
+    let is_replaced = |secret: &&Secret| secret.id == *replaced;
+    if found.iter().find(is_replaced).ok_or_else(|| gone(&payload))?.is_inactive() {
         return Ok(done("status", format!("secret {replaced} was already inactive")));
+    }
+    // Okta may refuse to deactivate the only active secret; no source says so of integrations.
+    if !found.iter().any(|secret| !is_replaced(&secret) && !secret.is_inactive()) {
+        let message = format!("{replaced} is the only active secret of the integration {}", payload.client_id);
+        return Err(Error::new(ErrorKind::Conflict, message)
+            .with_hint("find out who deactivated the new one; then roll the tenant back: flowswap rollback TENANT"));
     }
     let answer = secrets::deactivate(api, &payload.client_id, replaced).await?;
     if !expect(api, &payload).await.map_err(Error::with_unknown_effect)?.is_inactive() {
@@ -77,9 +85,11 @@ pub(crate) async fn observe_deleted(api: &Api<'_>, params: &StepParams) -> Resul
 
 /// The replaced secret, which must be there.
 async fn expect(api: &Api<'_>, payload: &Payload) -> Result<Secret, Error> {
-    let gone =
-        || Error::new(ErrorKind::NotFound, format!("the secret {} of the plan no longer exists", payload.replaced));
-    find(api, payload).await?.ok_or_else(gone)
+    find(api, payload).await?.ok_or_else(|| gone(payload))
+}
+
+fn gone(payload: &Payload) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the secret {} of the plan no longer exists", payload.replaced))
 }
 
 async fn find(api: &Api<'_>, payload: &Payload) -> Result<Option<Secret>, Error> {
