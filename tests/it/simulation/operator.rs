@@ -250,7 +250,8 @@ fn goal_of(name: &str, tenant: &TenantHistory, end: End, goals: &Goals) -> Optio
     let last = goals.get(name).copied().unwrap_or(Goal::Swapped);
     Some(match end {
         End::Back if has_way_back(tenant) && last != Goal::Purged => Goal::RolledBack,
-        _ if tenant.direction == Direction::Back => Goal::RolledBack,
+        // A rollback that did not reach the tenant is continued first, as `flowswap status` says.
+        _ if tenant.direction == Direction::Back || tenant.rollback_to_come().is_some() => Goal::RolledBack,
         _ => last,
     })
 }
